@@ -1,0 +1,110 @@
+//! What the core is configured with; journaled as its first entry, so that a replay needs no file.
+
+use serde::{Deserialize, Serialize};
+use values::{Money, Nanos, Price, Quantity};
+
+/// A venue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueConfig {
+    /// Its name, such as `primary`.
+    pub name: String,
+    /// Market data older than this stops trading there.
+    pub stale_after_ns: Nanos,
+    /// For how long the venue accepts a request after its timestamp (`recvWindow`).
+    pub receive_window_ns: Nanos,
+    /// New orders a second.
+    pub order_rate_per_second: u32,
+    /// Failures within `breaker_window_ns` that open the breaker.
+    pub breaker_failures: u32,
+    /// Over which time failures are counted.
+    pub breaker_window_ns: Nanos,
+    /// First back-off of an open breaker; doubles up to `breaker_backoff_ns_max`.
+    pub breaker_backoff_ns: Nanos,
+    /// Longest back-off.
+    pub breaker_backoff_ns_max: Nanos,
+}
+
+/// One instrument at one venue, with its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketConfig {
+    /// Index into `venues`.
+    pub venue: u8,
+    /// The venue's symbol, such as `BTCUSDT`.
+    pub symbol: String,
+    /// Smallest price step.
+    pub tick: Price,
+    /// Smallest quantity step.
+    pub lot: Quantity,
+    /// Smallest order.
+    pub quantity_min: Quantity,
+    /// Largest order.
+    pub quantity_max: Quantity,
+    /// Smallest price times quantity.
+    pub notional_min: Money,
+    /// Largest price times quantity.
+    pub notional_max: Money,
+    /// Largest position, long or short, with all working orders on its side filled.
+    pub position_max: Quantity,
+    /// How far from the microprice an order's price may be, in parts per million.
+    pub collar_ppm: u32,
+    /// Most orders working or of unknown fate.
+    pub orders_open_max: u32,
+}
+
+/// What a strategy does, with its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StrategyKind {
+    /// Quotes both sides around the microprice, leaning against the inventory.
+    MarketMaker {
+        /// Half the quoted spread, parts per million of the price.
+        half_spread_ppm: u32,
+        /// Order size on the active venue; other venues get a quarter.
+        quantity: Quantity,
+        /// How far a full position moves both quotes, parts per million.
+        skew_ppm: u32,
+        /// A quote is replaced only when it is off by more than this, parts per million.
+        requote_ppm: u32,
+    },
+    /// Takes in the direction of a fast over a slow average, on the active venue.
+    Momentum {
+        /// Half-life of the fast average, in book updates.
+        fast_updates: u32,
+        /// Half-life of the slow average, in book updates.
+        slow_updates: u32,
+        /// Distance of the averages that triggers, parts per million.
+        trigger_ppm: u32,
+        /// Order size.
+        quantity: Quantity,
+        /// Time between two orders, so that one move is not bought twice.
+        cooldown_ns: Nanos,
+    },
+}
+
+/// A named strategy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyConfig {
+    /// Its name, such as `maker`.
+    pub name: String,
+    /// What it does.
+    pub kind: StrategyKind,
+}
+
+/// Everything that the core needs to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoreConfig {
+    /// Which run this is; part of every client order id.
+    pub run: u32,
+    /// Venues; the first is the primary and active at the start.
+    pub venues: Vec<VenueConfig>,
+    /// Instruments at venues.
+    pub markets: Vec<MarketConfig>,
+    /// Strategies; each trades the same instrument at every venue.
+    pub strategies: Vec<StrategyConfig>,
+    /// Loss since the start of the run, realised and unrealised, at which only reducing is allowed.
+    pub loss_max: Money,
+}

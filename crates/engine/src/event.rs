@@ -1,0 +1,296 @@
+//! What the core is told: decoded market data, venue answers, commands and time.
+
+use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, VenueId};
+
+/// One price level; quantity zero removes it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Where.
+    pub price: Price,
+    /// How much rests there in all.
+    pub quantity: Quantity,
+}
+
+/// The sockets that we hold with a venue.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Public market data.
+    Market,
+    /// Our own orders and fills.
+    User,
+}
+
+/// Buy or sell.
+#[derive(
+    Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Side {
+    /// Buys.
+    Buy,
+    /// Sells.
+    Sell,
+}
+
+/// How long an order may rest.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum TimeInForce {
+    /// Rests until cancelled, and never takes (`LIMIT_MAKER`).
+    PostOnly,
+    /// Rests until cancelled.
+    GoodTillCancel,
+    /// Takes what it can at once; the rest is cancelled.
+    ImmediateOrCancel,
+}
+
+/// An order's state in the venue's words.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum VenueOrderStatus {
+    /// `NEW`.
+    New,
+    /// `PARTIALLY_FILLED`.
+    PartiallyFilled,
+    /// `FILLED`.
+    Filled,
+    /// `CANCELED`.
+    Canceled,
+    /// `REJECTED`.
+    Rejected,
+    /// `EXPIRED` or `EXPIRED_IN_MATCH`.
+    Expired,
+}
+
+/// One execution: part of an order that traded.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// The venue's trade id; unique per market.
+    pub trade_id: u64,
+    /// Price of this execution.
+    pub price: Price,
+    /// Quantity of this execution, positive.
+    pub quantity: Quantity,
+    /// Fee in the quote currency, raw 1e-9, positive is paid.
+    pub fee: values::Money,
+    /// Whether we were resting.
+    pub is_maker: bool,
+}
+
+/// The venue's word on one of our orders: an answer, a report on the user stream, or a query.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct OrderReport {
+    /// Our id.
+    pub client_order_id: ClientOrderId,
+    /// The venue's id.
+    pub venue_order_id: u64,
+    /// The state.
+    pub status: VenueOrderStatus,
+    /// All that was filled so far.
+    pub cumulative_quantity: Quantity,
+    /// The execution that this report is about, if any.
+    pub execution: Option<Execution>,
+}
+
+/// One of our own trades, as the trade history tells it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct OwnTrade {
+    /// The venue's id of the order.
+    pub venue_order_id: u64,
+    /// What traded.
+    pub execution: Execution,
+    /// Which side we were.
+    pub side: Side,
+}
+
+/// Why a request to a venue did not give a plain answer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum RequestFailure {
+    /// A definite refusal: HTTP 4xx with the venue's error code; nothing happened.
+    Refused {
+        /// The venue's code, such as -2010.
+        code: i32,
+    },
+    /// HTTP 429 or 418: refused, and to be left alone for a while.
+    Throttled {
+        /// How long, from `Retry-After`, in nanoseconds.
+        retry_after_ns: Nanos,
+    },
+    /// HTTP 5xx, a timeout or a lost connection: the fate is **unknown**.
+    Unknown,
+}
+
+/// What a request was about.
+#[derive(
+    Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Purpose {
+    /// A depth snapshot of a market.
+    Snapshot(MarketId),
+    /// A new order.
+    Place(ClientOrderId),
+    /// A cancel of one order.
+    Cancel(ClientOrderId),
+    /// A query of one order by our id.
+    QueryOrder(ClientOrderId),
+    /// All open orders of a market.
+    OpenOrders(MarketId),
+    /// Our trades of a market from a trade id on.
+    MyTrades(MarketId),
+    /// Balances.
+    Account(VenueId),
+}
+
+/// A command, already authenticated by the shell.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Command {
+    /// Halt and cancel everything; latched.
+    Kill,
+    /// No new orders, at one venue or everywhere.
+    Halt(Option<VenueId>),
+    /// Only orders that make a position smaller.
+    Reduce,
+    /// Trade again.
+    Resume,
+    /// Cancel working orders, at one venue or everywhere.
+    CancelAll(Option<VenueId>),
+    /// Make this the active venue.
+    SwitchVenue(VenueId),
+    /// Lower the order rate for a while.
+    SetOrderRate {
+        /// Where.
+        venue: VenueId,
+        /// New orders a second, at least 1.
+        per_second: u32,
+        /// Until when.
+        until_ns: Nanos,
+        /// Whose.
+        lease: String,
+    },
+    /// End such a lease early.
+    ReleaseLease(String),
+    /// Stop cleanly: cancel everything, then no more orders (the process is going down).
+    Shutdown,
+}
+
+/// What happened. Every event has been journaled as raw bytes before the core is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Changed levels of a book; absolute quantities.
+    DepthDiff {
+        /// Which book.
+        market: MarketId,
+        /// `U`.
+        first_update_id: u64,
+        /// `u`.
+        final_update_id: u64,
+        /// `pu`, futures only.
+        previous_update_id: Option<u64>,
+        /// Bid levels.
+        bids: &'a [Level],
+        /// Ask levels.
+        asks: &'a [Level],
+        /// Venue's event time.
+        ts_event_ns: Nanos,
+    },
+    /// A whole book down to some depth, best first.
+    DepthSnapshot {
+        /// Which book.
+        market: MarketId,
+        /// `lastUpdateId`.
+        last_update_id: u64,
+        /// Bid levels, best first.
+        bids: &'a [Level],
+        /// Ask levels, best first.
+        asks: &'a [Level],
+    },
+    /// A public trade.
+    Trade {
+        /// Where.
+        market: MarketId,
+        /// The venue's number.
+        trade_id: u64,
+        /// At what price.
+        price: Price,
+        /// How much.
+        quantity: Quantity,
+        /// Whether the seller took.
+        buyer_is_maker: bool,
+        /// Venue's event time.
+        ts_event_ns: Nanos,
+    },
+    /// The best bid and offer.
+    BookTicker {
+        /// Where.
+        market: MarketId,
+        /// Numbered like the book's updates.
+        update_id: u64,
+        /// Best bid.
+        bid: Level,
+        /// Best offer.
+        ask: Level,
+    },
+    /// The venue answered a ping on a channel: alive, though the market may be quiet.
+    Heartbeat {
+        /// Who.
+        venue: VenueId,
+        /// On which socket.
+        channel: Channel,
+    },
+    /// A socket is connected and subscribed.
+    ChannelUp {
+        /// With whom.
+        venue: VenueId,
+        /// Which socket.
+        channel: Channel,
+    },
+    /// A socket is gone.
+    ChannelDown {
+        /// With whom.
+        venue: VenueId,
+        /// Which socket.
+        channel: Channel,
+    },
+    /// The venue's word on an order of ours, pushed or in answer to `Place`, `Cancel`, `QueryOrder`.
+    Order {
+        /// Who says so.
+        venue: VenueId,
+        /// What it says.
+        report: OrderReport,
+    },
+    /// A request failed.
+    Failed {
+        /// With whom.
+        venue: VenueId,
+        /// What it was about.
+        purpose: Purpose,
+        /// How.
+        failure: RequestFailure,
+    },
+    /// All our open orders of a market, in answer to `OpenOrders`.
+    OpenOrders {
+        /// Where.
+        market: MarketId,
+        /// What rests there.
+        reports: &'a [OrderReport],
+    },
+    /// Our trades of a market, in answer to `MyTrades`, oldest first.
+    MyTrades {
+        /// Where.
+        market: MarketId,
+        /// What traded.
+        trades: &'a [OwnTrade],
+    },
+    /// Our balances, in answer to `Account`: total (free and locked) of base and quote.
+    Account {
+        /// Where.
+        venue: VenueId,
+        /// Which market's currencies these are.
+        market: MarketId,
+        /// Total of the base currency.
+        base: Quantity,
+        /// Total of the quote currency.
+        quote: values::Money,
+    },
+    /// Somebody with the right to says so.
+    Command(&'a Command),
+    /// Time passed; at least every 10 ms.
+    Timer,
+}

@@ -1,0 +1,118 @@
+//! What the core wants done or known; the shell does it only after the input is in the journal.
+
+use crate::event::{Side, TimeInForce};
+use crate::reason::DenialReason;
+use values::{ClientOrderId, MarketId, Money, Price, Quantity, StrategyId, VenueId};
+
+/// An order that passed every check.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct NewOrder {
+    /// Our id.
+    pub client_order_id: ClientOrderId,
+    /// Where.
+    pub market: MarketId,
+    /// Who wanted it.
+    pub strategy: StrategyId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Limit price.
+    pub price: Price,
+    /// How much, positive.
+    pub quantity: Quantity,
+    /// How long.
+    pub time_in_force: TimeInForce,
+}
+
+/// An act of the core itself, without diagnosis, to keep the book safe.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Reflex {
+    /// Market data is too old: no new orders there, resting ones cancelled.
+    StaleMarket,
+    /// Market data is fresh again.
+    FreshMarket,
+    /// Too many refusals or unknowns: the breaker opened.
+    BreakerOpened,
+    /// The back-off is over: one probe order may pass.
+    BreakerHalfOpen,
+    /// The probe was answered well.
+    BreakerClosed,
+    /// The kill switch was thrown.
+    Killed,
+}
+
+/// What the core asks of the shell.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Output {
+    /// Send this order.
+    Place(NewOrder),
+    /// Cancel this order.
+    Cancel {
+        /// Where.
+        market: MarketId,
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// Ask what became of this order.
+    QueryOrder {
+        /// Where.
+        market: MarketId,
+        /// Which.
+        client_order_id: ClientOrderId,
+    },
+    /// Fetch a depth snapshot.
+    FetchSnapshot(MarketId),
+    /// Fetch our open orders.
+    FetchOpenOrders(MarketId),
+    /// Fetch our trades from this id on.
+    FetchMyTrades {
+        /// Where.
+        market: MarketId,
+        /// From which trade id on.
+        from_id: u64,
+    },
+    /// Fetch our balances.
+    FetchAccount(VenueId),
+    /// Drop this venue's market data connection and connect anew.
+    Reconnect(VenueId),
+
+    /// For the record: an intent was refused by us, never sent.
+    Denied {
+        /// Where.
+        market: MarketId,
+        /// Whose intent.
+        strategy: StrategyId,
+        /// Why.
+        reason: DenialReason,
+    },
+    /// For the record: an order of ours traded.
+    Filled {
+        /// Where.
+        market: MarketId,
+        /// Whose.
+        client_order_id: ClientOrderId,
+        /// Buy or sell.
+        side: Side,
+        /// At what price.
+        price: Price,
+        /// How much.
+        quantity: Quantity,
+        /// Fee in the quote currency.
+        fee: Money,
+    },
+    /// For the record: a reflex acted.
+    Reflex {
+        /// Where; `None` is everywhere.
+        venue: Option<VenueId>,
+        /// Which.
+        reflex: Reflex,
+    },
+    /// For the record: our position or an order differs from what the venue says.
+    Break {
+        /// Where.
+        market: MarketId,
+        /// Ours minus the venue's, in base units.
+        difference: Quantity,
+    },
+    /// For the record: this venue's open orders and position agree with ours; trading may begin.
+    Reconciled(VenueId),
+}

@@ -1,0 +1,15 @@
+//! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
+
+use pyo3::prelude::*;
+
+/// Every export of the module, in one place.
+#[pymodule]
+mod _core {
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    /// Sets the version that Python reads as `_core.__version__`.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

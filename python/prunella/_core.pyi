@@ -1,0 +1,3 @@
+"""Typed face of the compiled core."""
+
+__version__: str

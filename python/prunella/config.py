@@ -1,0 +1,1 @@
+"""TOML in, frozen settings out."""

@@ -1,0 +1,158 @@
+"""Commands in the imperative, and the reply that carries the state they replaced.
+
+A command that tightens trading may be sent by the healing plane where policy allows it; the ones
+that loosen (`Resume`, `Kill` re-arm by `Resume`) carry a person's name and are refused without.
+A temporary tightening (`SetOrderRate`) carries its own end, so that nobody has to loosen it.
+"""
+
+import msgspec
+
+
+class _Command(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
+):
+    """Base of all commands."""
+
+
+class Kill(_Command, tag="kill"):
+    """Halt and cancel everything at once; latched until a named person resumes."""
+
+
+class Halt(_Command, tag="halt"):
+    """No new orders; working orders stay. `venue` empty means everywhere."""
+
+    venue: str = ""
+
+
+class Reduce(_Command, tag="reduce"):
+    """Only orders that make a position smaller."""
+
+
+class Resume(_Command, tag="resume"):
+    """Trade again. Needs `Request.actor` to be a person and a reason; never the healing plane."""
+
+
+class CancelAll(_Command, tag="cancel_all"):
+    """Cancel all working orders. `venue` empty means everywhere."""
+
+    venue: str = ""
+
+
+class SwitchVenue(_Command, tag="switch_venue"):
+    """Route new taking flow and full-size quotes to `venue`; the reply carries the former one."""
+
+    venue: str
+
+
+class SetOrderRate(_Command, tag="set_order_rate"):
+    """Limit order requests to a venue for a while; only ever lower than the configured rate.
+
+    Attributes:
+        venue: Which venue.
+        per_second: New orders per second, at least 1 and below the configured limit.
+        lease_ns: After how long the engine itself returns to the configured limit.
+        lease_id: Name under which the same holder may release it early.
+    """
+
+    venue: str
+    per_second: int
+    lease_ns: int
+    lease_id: str
+
+
+class ReleaseLease(_Command, tag="release_lease"):
+    """Ends a temporary tightening before its time; only the holder's own."""
+
+    lease_id: str
+
+
+class Restart(_Command, tag="restart"):
+    """Stop (if it runs) and start a supervised process."""
+
+    process: str
+
+
+class Start(_Command, tag="start"):
+    """Start a supervised process that is not running."""
+
+    process: str
+
+
+class Stop(_Command, tag="stop"):
+    """Stop a process: a supervised one by name, or `pid` with SIGSTOP (a foreign offender)."""
+
+    process: str = ""
+    pid: int = 0
+    start_ticks: int = 0
+    undo: bool = False
+
+
+class Renice(_Command, tag="renice"):
+    """Set a process's priority (-20 to 19); `start_ticks` guards against a reused pid."""
+
+    pid: int
+    start_ticks: int
+    nice: int
+
+
+class Pin(_Command, tag="pin"):
+    """Restrict a process to `cpus`; `start_ticks` guards against a reused pid."""
+
+    pid: int
+    start_ticks: int
+    cpus: tuple[int, ...]
+
+
+Command = (
+    Kill
+    | Halt
+    | Reduce
+    | Resume
+    | CancelAll
+    | SwitchVenue
+    | SetOrderRate
+    | ReleaseLease
+    | Restart
+    | Start
+    | Stop
+    | Renice
+    | Pin
+)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command with who asks, why, and the proof that they may.
+
+    Attributes:
+        token: The control token.
+        actor: A person's name, or `healing:inc-000007`.
+        reason: Why, for the journal.
+        key: Idempotency key; the same key twice gives the first reply again. Empty: none.
+        command: What to do.
+    """
+
+    token: str
+    actor: str
+    reason: str = ""
+    key: str = ""
+    command: Command
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the target did.
+
+    Attributes:
+        ok: Whether it was carried out.
+        code: `OK`, or the refusal's code such as `AUTHENTICATION_FAILED`.
+        message: For people.
+        replaced: The state that the command replaced, by name; enough to undo it.
+        seq: The target's journal entry of the command; 0 where it keeps none.
+        at_ns: When it took effect, nanoseconds UTC.
+    """
+
+    ok: bool
+    code: str = "OK"
+    message: str = ""
+    replaced: dict[str, str] = msgspec.field(default_factory=dict)
+    seq: int = 0
+    at_ns: int = 0

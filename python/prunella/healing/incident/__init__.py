@@ -1,0 +1,35 @@
+"""The records that the healing stages hand to each other, and an incident's legal life."""
+
+from prunella.healing.incident.records import (
+    Action,
+    Autonomy,
+    Decision,
+    Diagnosis,
+    Hypothesis,
+    Proposal,
+    Severity,
+    SignedVerdict,
+    Symptom,
+    SymptomKind,
+    Urgency,
+    Verdict,
+)
+from prunella.healing.incident.state import Incident, IncidentState, advance
+
+__all__ = [
+    "Action",
+    "Autonomy",
+    "Decision",
+    "Diagnosis",
+    "Hypothesis",
+    "Incident",
+    "IncidentState",
+    "Proposal",
+    "Severity",
+    "SignedVerdict",
+    "Symptom",
+    "SymptomKind",
+    "Urgency",
+    "Verdict",
+    "advance",
+]
