@@ -15,10 +15,13 @@ from prunella.healing.incident.records import (
     Verdict,
 )
 from prunella.healing.incident.state import Incident, IncidentState, advance
+from prunella.healing.incident.topology import Component, ComponentKind, Topology
 
 __all__ = [
     "Action",
     "Autonomy",
+    "Component",
+    "ComponentKind",
     "Decision",
     "Diagnosis",
     "Hypothesis",
@@ -29,6 +32,7 @@ __all__ = [
     "SignedVerdict",
     "Symptom",
     "SymptomKind",
+    "Topology",
     "Urgency",
     "Verdict",
     "advance",
