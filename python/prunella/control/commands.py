@@ -14,37 +14,37 @@ class _Command(
     """Base of all commands."""
 
 
-class Kill(_Command, tag="kill"):
+class Kill(_Command, frozen=True, kw_only=True, tag="kill"):
     """Halt and cancel everything at once; latched until a named person resumes."""
 
 
-class Halt(_Command, tag="halt"):
+class Halt(_Command, frozen=True, kw_only=True, tag="halt"):
     """No new orders; working orders stay. `venue` empty means everywhere."""
 
     venue: str = ""
 
 
-class Reduce(_Command, tag="reduce"):
+class Reduce(_Command, frozen=True, kw_only=True, tag="reduce"):
     """Only orders that make a position smaller."""
 
 
-class Resume(_Command, tag="resume"):
+class Resume(_Command, frozen=True, kw_only=True, tag="resume"):
     """Trade again. Needs `Request.actor` to be a person and a reason; never the healing plane."""
 
 
-class CancelAll(_Command, tag="cancel_all"):
+class CancelAll(_Command, frozen=True, kw_only=True, tag="cancel_all"):
     """Cancel all working orders. `venue` empty means everywhere."""
 
     venue: str = ""
 
 
-class SwitchVenue(_Command, tag="switch_venue"):
+class SwitchVenue(_Command, frozen=True, kw_only=True, tag="switch_venue"):
     """Route new taking flow and full-size quotes to `venue`; the reply carries the former one."""
 
     venue: str
 
 
-class SetOrderRate(_Command, tag="set_order_rate"):
+class SetOrderRate(_Command, frozen=True, kw_only=True, tag="set_order_rate"):
     """Limit order requests to a venue for a while; only ever lower than the configured rate.
 
     Attributes:
@@ -60,25 +60,25 @@ class SetOrderRate(_Command, tag="set_order_rate"):
     lease_id: str
 
 
-class ReleaseLease(_Command, tag="release_lease"):
+class ReleaseLease(_Command, frozen=True, kw_only=True, tag="release_lease"):
     """Ends a temporary tightening before its time; only the holder's own."""
 
     lease_id: str
 
 
-class Restart(_Command, tag="restart"):
+class Restart(_Command, frozen=True, kw_only=True, tag="restart"):
     """Stop (if it runs) and start a supervised process."""
 
     process: str
 
 
-class Start(_Command, tag="start"):
+class Start(_Command, frozen=True, kw_only=True, tag="start"):
     """Start a supervised process that is not running."""
 
     process: str
 
 
-class Stop(_Command, tag="stop"):
+class Stop(_Command, frozen=True, kw_only=True, tag="stop"):
     """Stop a process: a supervised one by name, or `pid` with SIGSTOP (a foreign offender)."""
 
     process: str = ""
@@ -87,7 +87,7 @@ class Stop(_Command, tag="stop"):
     undo: bool = False
 
 
-class Renice(_Command, tag="renice"):
+class Renice(_Command, frozen=True, kw_only=True, tag="renice"):
     """Set a process's priority (-20 to 19); `start_ticks` guards against a reused pid."""
 
     pid: int
@@ -95,7 +95,7 @@ class Renice(_Command, tag="renice"):
     nice: int
 
 
-class Pin(_Command, tag="pin"):
+class Pin(_Command, frozen=True, kw_only=True, tag="pin"):
     """Restrict a process to `cpus`; `start_ticks` guards against a reused pid."""
 
     pid: int

@@ -20,7 +20,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of everything stored or sent between stages."""
 
 
-class Symptom(Record, tag="symptom"):
+class Symptom(Record, frozen=True, kw_only=True, tag="symptom"):
     """Evidence that one detector raised from telemetry alone.
 
     Attributes:
@@ -51,7 +51,7 @@ class Symptom(Record, tag="symptom"):
     active: bool = True
 
 
-class Hypothesis(Record, tag="hypothesis"):
+class Hypothesis(Record, frozen=True, kw_only=True, tag="hypothesis"):
     """One candidate cause.
 
     Attributes:
@@ -69,7 +69,7 @@ class Hypothesis(Record, tag="hypothesis"):
     rule: str
 
 
-class Proposal(Record, tag="proposal"):
+class Proposal(Record, frozen=True, kw_only=True, tag="proposal"):
     """A workflow of the catalogue with typed parameters; nothing else can be proposed.
 
     Attributes:
@@ -87,7 +87,7 @@ class Proposal(Record, tag="proposal"):
     impact: str = ""
 
 
-class Diagnosis(Record, tag="diagnosis"):
+class Diagnosis(Record, frozen=True, kw_only=True, tag="diagnosis"):
     """An agent's advice: ranked hypotheses, and what it would do; it cannot act.
 
     Attributes:
@@ -109,7 +109,7 @@ class Diagnosis(Record, tag="diagnosis"):
     made_ns: int
 
 
-class Action(Record, tag="action"):
+class Action(Record, frozen=True, kw_only=True, tag="action"):
     """What a verdict is about: one workflow on one target for one incident.
 
     Attributes:
@@ -125,7 +125,7 @@ class Action(Record, tag="action"):
     parameters: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Verdict(Record, tag="verdict"):
+class Verdict(Record, frozen=True, kw_only=True, tag="verdict"):
     """Policy's answer to one action; expires.
 
     Attributes:
@@ -148,7 +148,7 @@ class Verdict(Record, tag="verdict"):
     policy_sha256: str
 
 
-class SignedVerdict(Record, tag="signed_verdict"):
+class SignedVerdict(Record, frozen=True, kw_only=True, tag="signed_verdict"):
     """The verdict's exact bytes and their Ed25519 signature; executors accept nothing else.
 
     Attributes:
@@ -162,7 +162,7 @@ class SignedVerdict(Record, tag="signed_verdict"):
     key_id: str
 
 
-class Decision(Record, tag="decision"):
+class Decision(Record, frozen=True, kw_only=True, tag="decision"):
     """What will be done about an incident: run a workflow, ask a person, or nothing.
 
     Attributes:

@@ -38,7 +38,7 @@ TRANSITIONS: dict[IncidentState, frozenset[IncidentState]] = {
 """Suppressed: policy said no (a maintenance window, say). Escalated: a person is asked."""
 
 
-class Incident(Record, tag="incident"):
+class Incident(Record, frozen=True, kw_only=True, tag="incident"):
     """One cause, its evidence and what became of it.
 
     Attributes:

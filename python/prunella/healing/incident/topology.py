@@ -14,7 +14,7 @@ from prunella.healing.incident.records import Record
 ComponentKind = Literal["process", "venue", "host"]
 
 
-class Component(Record):
+class Component(Record, frozen=True, kw_only=True):
     """One part of the stack.
 
     Attributes:
@@ -57,7 +57,7 @@ class Topology:
             for name in component.depends_on:
                 if name not in self._components:
                     raise ConfigError(
-                        f"topology: {component.name!r} depends on {name!r}, which is not a component"
+                        f"topology: {component.name!r} depends on {name!r}, an unknown component"
                     )
         self._upstream = {name: self._reach(name, ()) for name in self._components}
 
