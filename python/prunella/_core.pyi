@@ -1,3 +1,1 @@
-"""Typed face of the compiled core."""
-
 __version__: str
