@@ -1,0 +1,163 @@
+"""`RunningStack`: a stack that is up, as injectors and scorers touch it from the outside."""
+
+import contextlib
+import http.client
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from prunella.bridge import Supervisor
+from prunella.errors import UsageError
+from prunella.healing.loop import HealingClient
+from prunella.values import Clock, Home
+
+_POLL_S = 0.01
+_HTTP_TIMEOUT_S = 0.5
+"""A frozen process must not hold up the ones that answer."""
+
+
+class RunningStack:
+    """Reads a running stack's processes and pages, and reaches its admin doors.
+
+    Args:
+        home: Its folder.
+        ports: HTTP port of each component, by component name.
+        market_speed: At which speed the exchanges play the market, 1 is as recorded.
+        clock: The time.
+    """
+
+    def __init__(
+        self, home: Home, *, ports: dict[str, int], market_speed: float, clock: Clock
+    ) -> None:
+        self.home = home
+        self.ports = ports
+        self.market_speed = market_speed
+        self.clock = clock
+        self.supervisor = Supervisor(home)
+        self.healing = HealingClient(home)
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def wait(self, condition: Callable[[], bool], what: str, *, timeout_s: float = 10.0) -> None:
+        """Waits until the condition holds.
+
+        Raises:
+            UsageError: It did not within `timeout_s`; says what was waited for.
+        """
+        deadline_ns = self.clock.monotonic_ns() + int(timeout_s * 1e9)
+        while not condition():
+            if self.clock.monotonic_ns() > deadline_ns:
+                raise UsageError(f"waited {timeout_s:g} s in vain for {what}")
+            time.sleep(_POLL_S)
+
+    def pause(self, seconds: float) -> None:
+        """Lets real time pass."""
+        time.sleep(seconds)
+
+    def pid(self, component: str) -> int:
+        """The process id of a running component.
+
+        Raises:
+            UsageError: It is not running.
+        """
+        for state in self.supervisor.states():
+            if state.name == component and state.pid:
+                return state.pid
+        raise UsageError(f"{component} is not running; see `prunella status`")
+
+    def process_state(self, pid: int) -> str:
+        """The kernel's letter for the state of a process: R, S, T, Z …; empty when gone."""
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        except OSError:
+            return ""
+        return stat.rpartition(")")[2].split()[0]
+
+    def process_alive(self, pid: int) -> bool:
+        """Whether the process exists and is no zombie."""
+        return self.process_state(pid) not in {"", "Z", "X"}
+
+    def get(self, component: str, path: str) -> Any:
+        """The JSON that a component serves at `path`, or None when it does not answer."""
+        body = self._request("GET", self.ports[component], path, token="read.token")
+        return None if body is None else msgspec.json.decode(body)
+
+    def engine_core(self) -> int:
+        """The core that the engine's hot thread is pinned to, or else the last one."""
+        status = self.get("engine", "/status") or {}
+        core = status.get("hot_thread_cpu")
+        return int(core) if core is not None else max(os.sched_getaffinity(0))
+
+    def exchange_refusals(self, venue: str) -> int:
+        """How many order requests the venue has answered 429 or 5xx since it started."""
+        status = self.get(f"exchange-{venue}", "/status") or {}
+        return int(status.get("order_requests_refused", 0))
+
+    def admin(self, venue: str, what: str, body: dict[str, Any]) -> None:
+        """Sets a behaviour of a simulated exchange.
+
+        Raises:
+            UsageError: The exchange did not accept it.
+        """
+        answer = self._request(
+            "POST",
+            self.ports[f"exchange-{venue}"],
+            f"/admin/{what}",
+            token="admin.token",
+            body=msgspec.json.encode(body),
+        )
+        if answer is None:
+            raise UsageError(f"exchange-{venue} did not accept {what} {body}")
+
+    def declare_maintenance(self, component: str, *, seconds: int, reason: str) -> None:
+        """Tells the healing plane that somebody works on a component."""
+        self.healing.maintenance(component, seconds=seconds, actor="operator", reason=reason)
+
+    def adopt(self, process: subprocess.Popen[bytes]) -> None:
+        """Remembers a child process of the injector, so that none is left running."""
+        self._children[process.pid] = process
+
+    def reap(self, pid: int) -> None:
+        """Collects a child that was killed."""
+        process = self._children.pop(pid, None)
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+
+    def close(self) -> None:
+        """Kills whatever the injector has started."""
+        for process in self._children.values():
+            process.kill()
+            process.wait(timeout=5)
+        self._children.clear()
+
+    def _request(
+        self, method: str, port: int, path: str, *, token: str, body: bytes | None = None
+    ) -> bytes | None:
+        """One loopback request; None when refused, late or not 200."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HTTP_TIMEOUT_S)
+        secret = self.home.key(token).read_text(encoding="ascii").strip()
+        try:
+            connection.request(
+                method,
+                path,
+                body=body,
+                headers={
+                    "Authorization": f"Bearer {secret}",
+                    "Content-Type": "application/json",
+                },
+            )
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+        return content if response.status == http.client.OK else None
+
+
+__all__ = ["RunningStack"]

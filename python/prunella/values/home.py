@@ -1,0 +1,57 @@
+"""`Home`: the one folder that a running stack keeps everything in, and where things are in it."""
+
+from pathlib import Path
+
+UNIX_PATH_MAX = 107
+"""Longest path that fits a unix socket address on Linux; beyond it, bind fails obscurely."""
+
+
+class Home:
+    """Paths inside the home folder; makes the folders private to their owner.
+
+    Example:
+        >>> import tempfile
+        >>> home = Home(Path(tempfile.mkdtemp()) / "h").create()
+        >>> home.socket("engine").name
+        'engine.sock'
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.run = self.root / "run"
+        self.keys = self.root / "keys"
+        self.logs = self.root / "logs"
+        self.ledger = self.root / "ledger"
+        self.truth = self.root / "truth"
+        self.engine_journal = self.root / "journal" / "engine"
+        self.settings = self.root / "settings.toml"
+
+    def create(self) -> "Home":
+        """Makes every folder (mode 0700) and hands back itself.
+
+        Raises:
+            ValueError: The path is too long for a unix socket inside it.
+        """
+        longest = str(self.socket("supervisor"))
+        if len(longest) > UNIX_PATH_MAX:
+            raise ValueError(
+                f"the home folder's path is too long for a unix socket ({len(longest)} > "
+                f"{UNIX_PATH_MAX} characters): {longest}. Choose a shorter --home."
+            )
+        for folder in (self.run, self.keys, self.logs, self.ledger, self.truth):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.engine_journal.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
+        return self
+
+    def socket(self, name: str) -> Path:
+        """The unix socket of that name."""
+        return self.run / f"{name}.sock"
+
+    def key(self, name: str) -> Path:
+        """The key or token file of that name."""
+        return self.keys / name
+
+    def log(self, process: str) -> Path:
+        """The log file of a process."""
+        return self.logs / f"{process}.log"
