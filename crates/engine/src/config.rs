@@ -55,7 +55,7 @@ pub struct MarketConfig {
 
 /// What a strategy does, with its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StrategyKind {
     /// Quotes both sides around the microprice, leaning against the inventory.
     MarketMaker {
@@ -107,4 +107,29 @@ pub struct CoreConfig {
     pub strategies: Vec<StrategyConfig>,
     /// Loss since the start of the run, realised and unrealised, at which only reducing is allowed.
     pub loss_max: Money,
+}
+
+impl CoreConfig {
+    /// What would make it impossible to trade with, in words for a person; the shell checks ranges
+    /// with better messages, this keeps the core from dividing by zero or indexing beyond a table.
+    pub fn problem(&self) -> Option<String> {
+        if self.venues.is_empty() || self.markets.is_empty() {
+            return Some("expected at least one venue and one market".to_owned());
+        }
+        if self.venues.len().max(self.markets.len()).max(self.strategies.len()) > 255 {
+            return Some("expected at most 255 venues, markets and strategies".to_owned());
+        }
+        for (index, market) in self.markets.iter().enumerate() {
+            if usize::from(market.venue) >= self.venues.len() {
+                return Some(format!("market {index}: there is no venue {}", market.venue));
+            }
+            if market.tick.0 <= 0 || market.lot.0 <= 0 {
+                return Some(format!("market {index}: tick and lot must be positive"));
+            }
+        }
+        let mut venues = self.venues.iter();
+        venues.position(|v| v.breaker_failures == 0 || v.order_rate_per_second == 0).map(|index| {
+            format!("venue {index}: breaker_failures and order_rate_per_second must be positive")
+        })
+    }
 }

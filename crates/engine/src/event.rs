@@ -234,6 +234,8 @@ pub enum Event<'a> {
         /// On which socket.
         channel: Channel,
     },
+    /// A new process life begins: whatever was in flight is of unknown fate, no socket is up.
+    Started,
     /// A socket is connected and subscribed.
     ChannelUp {
         /// With whom.

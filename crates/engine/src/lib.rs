@@ -1,8 +1,30 @@
 //! The trading core: a pure, deterministic function from state and event to state and outputs.
 //!
 //! No clock, no socket, no randomness, no allocation in the steady state. Time comes with the event.
+//! [`engine::Engine::step`] is the door: an event goes in, orders, questions and records come out.
 
+pub mod breaker;
+pub mod command;
 pub mod config;
+pub mod counters;
+pub mod engine;
 pub mod event;
+mod execute;
+mod guard;
+#[allow(missing_docs)]
+pub mod indicator;
+#[allow(missing_docs)]
+#[allow(clippy::new_without_default)]
+pub mod market;
+pub mod order;
 pub mod output;
+pub mod position;
+pub mod rate;
 pub mod reason;
+pub mod reconcile;
+pub mod request;
+pub mod risk;
+pub mod strategy;
+mod view;
+
+pub use engine::Engine;

@@ -1,0 +1,358 @@
+//! An event and the time in; the new state and what is to be done out. Nothing else is touched.
+
+use crate::breaker::Breaker;
+use crate::config::CoreConfig;
+use crate::counters::Counters;
+use crate::event::{Channel, Event};
+use crate::market::{Change, Market, MarketStatus};
+use crate::order::{FillLog, OrderTable};
+use crate::output::Output;
+use crate::position::Position;
+use crate::rate::OrderRate;
+use crate::reconcile::Stage;
+use crate::request::Request;
+use crate::risk::{Intent, TradingState};
+use crate::strategy::StrategyState;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use values::{MarketId, Nanos, Price, Quantity, VenueId};
+
+/// The largest encoding of one output; outputs hold a few integers each.
+const OUTPUT_BYTES_MAX: usize = 128;
+
+/// How young a venue's market data is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Freshness {
+    /// Nothing yet in this process life.
+    Never,
+    /// In step and younger than the limit.
+    Fresh,
+    /// Too old: the reflex has acted.
+    Stale,
+}
+
+/// What the core knows of one venue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct VenueState {
+    pub breaker: Breaker,
+    pub rate: OrderRate,
+    pub is_user_up: bool,
+    pub is_halted: bool,
+    /// The venue said "too many requests": no new order before this.
+    pub held_until_ns: Nanos,
+    pub freshness: Freshness,
+    pub reconnect_ns: Nanos,
+    pub stage: Stage,
+    /// Position checks that failed in a row.
+    pub mismatches: u32,
+    /// Orders of ours rest there that we do not know; being cancelled.
+    pub has_foreign: bool,
+    pub account: Request,
+}
+
+/// What the core knows of one market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MarketState {
+    pub market: Market,
+    /// The last time at which the book was in step: stamped by the frame or heartbeat.
+    pub fresh_ns: Nanos,
+    /// The last microprice, to value the position with.
+    pub mark: Price,
+    pub position: Position,
+    pub by_strategy: Vec<Position>,
+    pub fills: FillLog,
+    /// Base balance at the first reconciliation, less our position then.
+    pub baseline: Option<Quantity>,
+    /// Whether the running reconciliation has found balance and position equal.
+    pub is_agreed: bool,
+    pub snapshot: Request,
+    pub open_orders: Request,
+    pub my_trades: Request,
+}
+
+/// All state of the core.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Engine {
+    pub(crate) config: CoreConfig,
+    pub(crate) state: TradingState,
+    /// The process is going down; ends with the next start.
+    pub(crate) is_shutting_down: bool,
+    pub(crate) active_venue: VenueId,
+    pub(crate) venues: Vec<VenueState>,
+    pub(crate) markets: Vec<MarketState>,
+    pub(crate) strategies: Vec<StrategyState>,
+    pub(crate) orders: OrderTable,
+    pub(crate) orders_made: u32,
+    /// Not before this does a strategy try the same side again after a refusal; by strategy,
+    /// market and side.
+    pub(crate) retry_ns: Vec<Nanos>,
+    pub(crate) counters: Counters,
+    /// SHA-256 over this field before and each output since the run began.
+    output_chain: [u8; 32],
+    #[serde(skip)]
+    pub(crate) intents: Vec<Intent>,
+}
+
+impl Engine {
+    /// The state before the first event.
+    ///
+    /// # Panics
+    /// The configuration has a [`CoreConfig::problem`].
+    pub fn new(config: CoreConfig) -> Self {
+        if let Some(problem) = config.problem() {
+            panic!("the configuration cannot be traded with: {problem}");
+        }
+        let venues = config.venues.iter().map(|venue| VenueState {
+            breaker: Breaker::new(venue),
+            rate: OrderRate::new(venue.order_rate_per_second),
+            is_user_up: false,
+            is_halted: false,
+            held_until_ns: 0,
+            freshness: Freshness::Never,
+            reconnect_ns: 0,
+            stage: Stage::Waiting,
+            mismatches: 0,
+            has_foreign: false,
+            account: Request::default(),
+        });
+        let markets = config.markets.iter().map(|_| MarketState {
+            market: Market::new(),
+            fresh_ns: 0,
+            mark: Price::ZERO,
+            position: Position::default(),
+            by_strategy: vec![Position::default(); config.strategies.len()],
+            fills: FillLog::default(),
+            baseline: None,
+            is_agreed: false,
+            snapshot: Request::default(),
+            open_orders: Request::default(),
+            my_trades: Request::default(),
+        });
+        let mut engine = Self {
+            venues: venues.collect(),
+            markets: markets.collect(),
+            strategies: config
+                .strategies
+                .iter()
+                .map(|strategy| StrategyState::new(strategy, config.markets.len()))
+                .collect(),
+            orders: OrderTable::default(),
+            orders_made: 0,
+            retry_ns: vec![0; config.strategies.len() * config.markets.len() * 2],
+            counters: Counters::new(config.venues.len()),
+            state: TradingState::Active,
+            is_shutting_down: false,
+            active_venue: VenueId(0),
+            output_chain: [0; 32],
+            intents: Vec::new(),
+            config,
+        };
+        engine.reserve();
+        engine
+    }
+
+    /// Takes in one event; what is to be done is appended to `outputs`.
+    pub fn step(&mut self, now_ns: Nanos, event: &Event<'_>, outputs: &mut Vec<Output>) {
+        let start = outputs.len();
+        self.route(now_ns, event, outputs);
+        self.seal(&outputs[start..]);
+    }
+
+    /// The whole state as bytes: the snapshot, and what the state hash covers.
+    ///
+    /// # Panics
+    /// Never: every part can be encoded.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("plain data always encodes")
+    }
+
+    /// The state that [`Engine::encode`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are no state of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        let mut engine: Self = postcard::from_bytes(bytes)?;
+        engine.reserve();
+        Ok(engine)
+    }
+
+    /// SHA-256 of the whole state, outputs so far included.
+    pub fn state_hash(&self) -> [u8; 32] {
+        Sha256::digest(self.encode()).into()
+    }
+
+    /// Takes all memory that trading needs, so that a step takes none.
+    fn reserve(&mut self) {
+        self.orders.reserve();
+        self.intents.reserve(16);
+        for market in &mut self.markets {
+            market.fills.reserve();
+        }
+    }
+
+    fn route(&mut self, now_ns: Nanos, event: &Event<'_>, outputs: &mut Vec<Output>) {
+        match *event {
+            Event::DepthDiff { market, .. }
+            | Event::DepthSnapshot { market, .. }
+            | Event::BookTicker { market, .. }
+            | Event::Trade { market, .. } => {
+                if self.knows(market) {
+                    self.market_data(now_ns, market, event, outputs);
+                }
+                return;
+            }
+            Event::Heartbeat { venue, channel } => {
+                if channel == Channel::Market {
+                    self.each_market_of(venue, |market| market.market.on_heartbeat(now_ns));
+                }
+                return;
+            }
+            Event::Timer => self.guard(now_ns, outputs),
+            Event::Started => self.restarted(now_ns),
+            Event::ChannelUp { venue, channel } => self.channel_up(now_ns, venue, channel),
+            Event::ChannelDown { venue, channel } => self.channel_down(venue, channel),
+            Event::Order { venue, ref report } => self.on_report(now_ns, venue, report, outputs),
+            Event::Failed { venue, purpose, failure } => {
+                self.on_failure(now_ns, venue, purpose, failure, outputs);
+            }
+            Event::OpenOrders { market, reports } if self.knows(market) => {
+                self.on_open_orders(now_ns, market, reports, outputs);
+            }
+            Event::MyTrades { market, trades } if self.knows(market) => {
+                self.on_my_trades(now_ns, market, trades, outputs);
+            }
+            Event::Account { market, base, .. } if self.knows(market) => {
+                self.on_account(now_ns, market, base, outputs);
+            }
+            Event::OpenOrders { .. } | Event::MyTrades { .. } | Event::Account { .. } => {}
+            Event::Command(command) => self.on_command(now_ns, command, outputs),
+        }
+        self.ask(now_ns, outputs);
+    }
+
+    /// Book, ticker and trades: update the market, then let the strategies look.
+    fn market_data(
+        &mut self,
+        now_ns: Nanos,
+        id: MarketId,
+        event: &Event<'_>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let state = &mut self.markets[id.index()];
+        let change = state.feed(now_ns, event);
+        if state.market.status() == MarketStatus::Live {
+            state.fresh_ns = state.market.last_frame_ns();
+        }
+        match change {
+            Change::None => {}
+            Change::Updated => {
+                state.snapshot.settle();
+                self.look(now_ns, id, outputs);
+            }
+            Change::NeedsSnapshot | Change::Gap | Change::Crossed => {
+                if matches!(event, Event::DepthSnapshot { .. }) {
+                    state.snapshot.failed(now_ns, 0);
+                }
+                state.snapshot.want(now_ns);
+                if state.snapshot.poll(now_ns) {
+                    outputs.push(Output::FetchSnapshot(id));
+                }
+                for strategy in &mut self.strategies {
+                    strategy.forget(id);
+                }
+            }
+        }
+    }
+
+    fn channel_up(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
+        match channel {
+            Channel::Market => self.each_market_of(venue, |state| {
+                state.market.on_channel_up(now_ns);
+                state.snapshot.settle();
+                state.snapshot.want(now_ns);
+            }),
+            Channel::User => {
+                if let Some(state) = self.venues.get_mut(venue.index()) {
+                    state.is_user_up = true;
+                    self.begin_reconciliation(now_ns, venue);
+                }
+            }
+        }
+    }
+
+    fn channel_down(&mut self, venue: VenueId, channel: Channel) {
+        match channel {
+            Channel::Market => self.each_market_of(venue, |state| {
+                state.market.on_channel_down();
+                state.snapshot.settle();
+            }),
+            Channel::User => {
+                if let Some(state) = self.venues.get_mut(venue.index()) {
+                    state.is_user_up = false;
+                    state.stage = Stage::Waiting;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn knows(&self, market: MarketId) -> bool {
+        market.index() < self.markets.len()
+    }
+
+    pub(crate) fn venue_of(&self, market: MarketId) -> VenueId {
+        VenueId(self.config.markets[market.index()].venue)
+    }
+
+    pub(crate) fn each_market_of(&mut self, venue: VenueId, mut act: impl FnMut(&mut MarketState)) {
+        for (state, config) in self.markets.iter_mut().zip(&self.config.markets) {
+            if config.venue == venue.0 {
+                act(state);
+            }
+        }
+    }
+
+    /// Chains the hashes of outputs, so that equal state hashes mean equal outputs as well.
+    fn seal(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            let mut bytes = [0; OUTPUT_BYTES_MAX];
+            let used = postcard::to_slice(output, &mut bytes).expect("an output is small");
+            let mut hash = Sha256::new();
+            hash.update(self.output_chain);
+            hash.update(used);
+            self.output_chain = hash.finalize().into();
+        }
+    }
+}
+
+impl MarketState {
+    fn feed(&mut self, now_ns: Nanos, event: &Event<'_>) -> Change {
+        match *event {
+            Event::DepthDiff {
+                first_update_id,
+                final_update_id,
+                previous_update_id,
+                bids,
+                asks,
+                ..
+            } => self.market.on_diff(
+                now_ns,
+                first_update_id,
+                final_update_id,
+                previous_update_id,
+                bids,
+                asks,
+            ),
+            Event::DepthSnapshot { last_update_id, bids, asks, .. } => {
+                self.market.on_snapshot(now_ns, last_update_id, bids, asks)
+            }
+            Event::BookTicker { update_id, bid, ask, .. } => {
+                self.market.on_ticker(now_ns, update_id, bid, ask)
+            }
+            Event::Trade { .. } => {
+                self.market.on_trade(now_ns);
+                Change::None
+            }
+            _ => Change::None,
+        }
+    }
+}

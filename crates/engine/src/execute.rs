@@ -1,0 +1,416 @@
+//! Intents in, checked orders out; the venue's reports and failures in, order states and positions out.
+
+use crate::breaker::Breaker;
+use crate::engine::Engine;
+use crate::event::{OrderReport, Purpose, RequestFailure, Side, TimeInForce};
+use crate::market::MarketStatus;
+use crate::order::{Applied, OPEN_RESERVED, Order, OrderState};
+use crate::output::{NewOrder, Output, Reflex};
+use crate::reason::DenialReason;
+use crate::reconcile::Stage;
+use crate::risk::{Intent, PlaceIntent, Situation, TradingState, check};
+use crate::strategy::View;
+use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
+
+/// A strategy tries the same side again only after this: a refused quote would otherwise be
+/// refused again with every book update and spend the order rate.
+const RETRY_NS: Nanos = 250_000_000;
+/// "Order would immediately match and take", and also "insufficient balance".
+const NEW_ORDER_REJECTED: i32 = -2010;
+/// "Order does not exist."
+pub(crate) const NO_SUCH_ORDER: i32 = -2013;
+/// Added to the receive window before "does not exist" is believed: the two clocks differ.
+const CLOCK_MARGIN_NS: Nanos = 1_000_000_000;
+
+impl Engine {
+    /// Lets every strategy look at a market and carries out what it wants.
+    pub(crate) fn look(&mut self, now_ns: Nanos, id: MarketId, outputs: &mut Vec<Output>) {
+        let state = &mut self.markets[id.index()];
+        if state.market.status() != MarketStatus::Live {
+            return;
+        }
+        let Some((bid, ask)) = state.market.top() else { return };
+        let Some(microprice) = state.market.microprice() else { return };
+        state.mark = microprice;
+        let venue = self.venue_of(id);
+        let mut intents = core::mem::take(&mut self.intents);
+        for index in 0..self.strategies.len() {
+            let held = self.markets.iter().map(|m| m.by_strategy[index].quantity().0);
+            let state = &self.markets[id.index()];
+            let view = View {
+                now_ns,
+                market: id,
+                strategy: StrategyId(index as u8),
+                limits: &self.config.markets[id.index()],
+                bid,
+                ask,
+                microprice,
+                is_active: venue == self.active_venue,
+                position: state.by_strategy[index].quantity(),
+                position_all_venues: Quantity(held.sum()),
+                position_market: state.position.quantity(),
+                orders: self.orders.open(),
+            };
+            self.strategies[index].look(&self.config.strategies[index].kind, &view, &mut intents);
+            for intent in intents.drain(..) {
+                self.execute(now_ns, id, StrategyId(index as u8), &intent, outputs);
+            }
+        }
+        self.intents = intents;
+    }
+
+    fn execute(
+        &mut self,
+        now_ns: Nanos,
+        market: MarketId,
+        strategy: StrategyId,
+        intent: &Intent,
+        outputs: &mut Vec<Output>,
+    ) {
+        let intent = match intent {
+            Intent::Cancel(id) => {
+                if let Some(order) = self.orders.get_open_mut(*id) {
+                    order.cancel.want(now_ns);
+                    if order.cancel.poll(now_ns) {
+                        outputs.push(Output::Cancel { market, client_order_id: *id });
+                    }
+                }
+                return;
+            }
+            Intent::Place(intent) => intent,
+        };
+        let slot = self.retry_slot(strategy, market, intent.side);
+        if now_ns < self.retry_ns[slot] {
+            return;
+        }
+        match check(intent, &self.situation(now_ns, market)) {
+            Ok(()) => self.place(now_ns, market, strategy, intent, outputs),
+            Err(reason) => {
+                self.retry_ns[slot] = now_ns + RETRY_NS;
+                self.counters.deny(reason);
+                outputs.push(Output::Denied { market, strategy, reason });
+            }
+        }
+    }
+
+    fn place(
+        &mut self,
+        now_ns: Nanos,
+        market: MarketId,
+        strategy: StrategyId,
+        intent: &PlaceIntent,
+        outputs: &mut Vec<Output>,
+    ) {
+        self.orders_made += 1;
+        let new = NewOrder {
+            client_order_id: ClientOrderId { run: self.config.run, number: self.orders_made },
+            market,
+            strategy,
+            side: intent.side,
+            price: intent.price,
+            quantity: intent.quantity,
+            time_in_force: intent.time_in_force,
+        };
+        let venue = self.venue_of(market).index();
+        self.venues[venue].breaker.sent(new.client_order_id);
+        self.venues[venue].rate.sent(now_ns);
+        self.counters.venues[venue].submitted += 1;
+        self.orders.insert(Order::new(new, now_ns));
+        outputs.push(Output::Place(new));
+    }
+
+    /// What the risk check looks at, for an intent in this market now.
+    fn situation(&self, now_ns: Nanos, market: MarketId) -> Situation<'_> {
+        let state = &self.markets[market.index()];
+        let venue = &self.venues[self.venue_of(market).index()];
+        let (mut buying, mut selling, mut orders_open) = (0_i64, 0_i64, 0);
+        for order in self.orders.open().iter().filter(|order| order.new.market == market) {
+            orders_open += 1;
+            match order.new.side {
+                Side::Buy => buying = buying.saturating_add(order.exposure().0),
+                Side::Sell => selling = selling.saturating_add(order.exposure().0),
+            }
+        }
+        if self.orders.open().len() >= OPEN_RESERVED {
+            orders_open = usize::MAX;
+        }
+        Situation {
+            limits: &self.config.markets[market.index()],
+            state: if venue.is_halted || self.is_shutting_down {
+                TradingState::Halted
+            } else {
+                self.state
+            },
+            is_reconciled: venue.stage == Stage::Reconciled,
+            is_user_up: venue.is_user_up,
+            is_fresh: self.is_fresh(now_ns, market),
+            breaker_passes: venue.breaker.lets_pass(),
+            rate_passes: now_ns >= venue.held_until_ns && venue.rate.lets_pass(now_ns),
+            reference: state.market.microprice(),
+            position: state.position.quantity(),
+            buying: Quantity(buying),
+            selling: Quantity(selling),
+            orders_open,
+            profit: self.profit(),
+            loss_max: self.config.loss_max,
+        }
+    }
+
+    /// Whether a market's book is in step and young enough.
+    pub(crate) fn is_fresh(&self, now_ns: Nanos, market: MarketId) -> bool {
+        let state = &self.markets[market.index()];
+        let limit = self.config.venues[self.venue_of(market).index()].stale_after_ns;
+        state.market.status() == MarketStatus::Live
+            && state.market.age_ns(now_ns).is_some_and(|age| age <= limit)
+    }
+
+    /// The venue's word on an order.
+    pub(crate) fn on_report(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        report: &OrderReport,
+        outputs: &mut Vec<Output>,
+    ) {
+        let id = report.client_order_id;
+        let Some(market) = self.orders.get(id).map(|order| order.new.market) else {
+            self.on_foreign(now_ns, venue);
+            return;
+        };
+        if self.venue_of(market) != venue {
+            return;
+        }
+        let fills = &mut self.markets[market.index()].fills;
+        let execution = report.execution.filter(|execution| fills.insert(execution.trade_id));
+        let is_repeated = report.execution.is_some() && execution.is_none();
+        self.counters.venues[venue.index()].fills_repeated += u64::from(is_repeated);
+        let Some(applied) = self.orders.apply(report, execution) else { return };
+        if let Some(order) = self.orders.get_open_mut(id) {
+            order.query.settle();
+        }
+        let reflex = self.venues[venue.index()].breaker.succeeded(now_ns, id);
+        self.note(venue, reflex, outputs);
+        self.take_in(now_ns, market, &applied, outputs);
+        self.finish_reconciliation(venue, outputs);
+        if applied.ended.is_some() {
+            self.look(now_ns, market, outputs);
+        }
+    }
+
+    /// Books what a report or a trade brought.
+    pub(crate) fn take_in(
+        &mut self,
+        now_ns: Nanos,
+        market: MarketId,
+        applied: &Applied,
+        outputs: &mut Vec<Output>,
+    ) {
+        let venue = self.venue_of(market);
+        let counters = &mut self.counters.venues[venue.index()];
+        counters.acknowledged += u64::from(applied.is_first_word);
+        match applied.ended {
+            Some(OrderState::Filled) => counters.filled += 1,
+            Some(OrderState::Rejected) => counters.rejected += 1,
+            Some(OrderState::Canceled | OrderState::Expired) => counters.ended_unfilled += 1,
+            _ => {}
+        }
+        let state = &mut self.markets[market.index()];
+        if let Some(fill) = applied.fill {
+            let (new, done) = (fill.order, fill.execution);
+            counters.fills += 1;
+            state.position.fill(new.side, done.price, done.quantity, done.fee);
+            let strategy = &mut state.by_strategy[usize::from(new.strategy.0)];
+            strategy.fill(new.side, done.price, done.quantity, done.fee);
+            outputs.push(Output::Filled {
+                market,
+                client_order_id: new.client_order_id,
+                side: new.side,
+                price: done.price,
+                quantity: done.quantity,
+                fee: done.fee,
+            });
+        }
+        if applied.is_missing_fills || state.fills.is_filling() {
+            state.my_trades.want(now_ns);
+        }
+        if let Some(difference) = applied.contradiction {
+            self.open_break(now_ns, market, difference, outputs);
+        }
+    }
+
+    /// A request did not get a plain answer.
+    pub(crate) fn on_failure(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        purpose: Purpose,
+        failure: RequestFailure,
+        outputs: &mut Vec<Output>,
+    ) {
+        let not_before_ns = match failure {
+            RequestFailure::Throttled { retry_after_ns } => now_ns.saturating_add(retry_after_ns),
+            _ => now_ns,
+        };
+        if let Some(state) = self.venues.get_mut(venue.index()) {
+            state.held_until_ns = state.held_until_ns.max(not_before_ns);
+        } else {
+            return;
+        }
+        match purpose {
+            Purpose::Place(id) => self.on_place_failed(now_ns, id, failure, outputs),
+            Purpose::Cancel(id) => {
+                self.on_cancel_failed(now_ns, id, failure, not_before_ns, outputs);
+            }
+            Purpose::QueryOrder(id) => {
+                self.on_query_failed(now_ns, id, failure, not_before_ns, outputs);
+            }
+            Purpose::Snapshot(id) => self.retry(now_ns, id, |m| &mut m.snapshot, not_before_ns),
+            Purpose::OpenOrders(id) => {
+                self.retry(now_ns, id, |m| &mut m.open_orders, not_before_ns);
+            }
+            Purpose::MyTrades(id) => self.retry(now_ns, id, |m| &mut m.my_trades, not_before_ns),
+            Purpose::Account(id) => {
+                if let Some(state) = self.venues.get_mut(id.index()) {
+                    state.account.failed(now_ns, not_before_ns);
+                }
+            }
+        }
+    }
+
+    fn on_place_failed(
+        &mut self,
+        now_ns: Nanos,
+        id: ClientOrderId,
+        failure: RequestFailure,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(order) = self.orders.get_open_mut(id) else { return };
+        let new = order.new;
+        let is_acknowledged = order.is_acknowledged;
+        let venue = self.venue_of(new.market);
+        // A quote that would have taken tells of the market, not of the venue's health.
+        let is_answer = new.time_in_force == TimeInForce::PostOnly
+            && failure == (RequestFailure::Refused { code: NEW_ORDER_REJECTED });
+        if failure == RequestFailure::Unknown {
+            if !is_acknowledged {
+                self.lose(now_ns, id);
+            }
+        } else if is_acknowledged {
+            self.open_break(now_ns, new.market, Quantity::ZERO, outputs);
+        } else if self.orders.advance(id, OrderState::Rejected) {
+            self.counters.venues[venue.index()].rejected += 1;
+        }
+        let slot = self.retry_slot(new.strategy, new.market, new.side);
+        self.retry_ns[slot] = now_ns + RETRY_NS;
+        let reflex = if is_answer {
+            self.venues[venue.index()].breaker.succeeded(now_ns, id)
+        } else {
+            self.breaker_failed(now_ns, venue, id)
+        };
+        self.note(venue, reflex, outputs);
+    }
+
+    fn on_cancel_failed(
+        &mut self,
+        now_ns: Nanos,
+        id: ClientOrderId,
+        failure: RequestFailure,
+        not_before_ns: Nanos,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(order) = self.orders.get_open_mut(id) else { return };
+        order.cancel.failed(now_ns, not_before_ns);
+        let market = order.new.market;
+        if let RequestFailure::Refused { .. } = failure {
+            // It is filled, cancelled already, or not there yet: ask.
+            order.query.want(now_ns);
+            return;
+        }
+        let venue = self.venue_of(market);
+        let reflex = self.breaker_failed(now_ns, venue, id);
+        self.note(venue, reflex, outputs);
+    }
+
+    fn on_query_failed(
+        &mut self,
+        now_ns: Nanos,
+        id: ClientOrderId,
+        failure: RequestFailure,
+        not_before_ns: Nanos,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(order) = self.orders.get_open_mut(id) else { return };
+        let market = order.new.market;
+        let is_current = order.query.is_current();
+        order.query.failed(now_ns, not_before_ns);
+        if failure != (RequestFailure::Refused { code: NO_SUCH_ORDER }) || !is_current {
+            return;
+        }
+        order.is_unconfirmed = false;
+        let (asked_ns, sent_ns) = (order.query.asked_ns(), order.sent_ns);
+        let is_acknowledged = order.is_acknowledged;
+        let venue = self.venue_of(market);
+        let window_ns = self.config.venues[venue.index()].receive_window_ns;
+        // Until then the request may still sit in a socket's buffer and arrive.
+        if asked_ns > sent_ns + window_ns + CLOCK_MARGIN_NS {
+            if !is_acknowledged && self.orders.advance(id, OrderState::NotReceived) {
+                self.counters.venues[venue.index()].not_received += 1;
+            } else if is_acknowledged {
+                // The venue has confirmed it once and denies it now. It cannot be working there.
+                self.orders.advance(id, OrderState::Expired);
+                self.open_break(now_ns, market, Quantity::ZERO, outputs);
+            }
+        }
+        self.finish_reconciliation(venue, outputs);
+    }
+
+    /// An order's fate is unknown from now on: keep its exposure, ask.
+    pub(crate) fn lose(&mut self, now_ns: Nanos, id: ClientOrderId) {
+        if !self.orders.advance(id, OrderState::Unknown) {
+            return;
+        }
+        if let Some(order) = self.orders.get_open_mut(id) {
+            order.query.want(now_ns);
+            let venue = self.config.markets[order.new.market.index()].venue;
+            self.counters.venues[usize::from(venue)].became_unknown += 1;
+        }
+    }
+
+    pub(crate) fn breaker_failed(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        id: ClientOrderId,
+    ) -> Option<Reflex> {
+        let breaker: &mut Breaker = &mut self.venues[venue.index()].breaker;
+        breaker.failed(now_ns, id, &self.config.venues[venue.index()])
+    }
+
+    /// Counts and records a reflex, if there was one.
+    pub(crate) fn note(
+        &mut self,
+        venue: VenueId,
+        reflex: Option<Reflex>,
+        outputs: &mut Vec<Output>,
+    ) {
+        if let Some(reflex) = reflex {
+            self.counters.act(venue.index(), reflex);
+            outputs.push(Output::Reflex { venue: Some(venue), reflex });
+        }
+    }
+
+    fn retry_slot(&self, strategy: StrategyId, market: MarketId, side: Side) -> usize {
+        let by_market = usize::from(strategy.0) * self.markets.len() + market.index();
+        by_market * 2 + usize::from(side == Side::Sell)
+    }
+
+    /// Whether an intent would be denied now, and why; for status pages and tests.
+    pub fn denial(
+        &self,
+        now_ns: Nanos,
+        market: MarketId,
+        intent: &PlaceIntent,
+    ) -> Option<DenialReason> {
+        check(intent, &self.situation(now_ns, market)).err()
+    }
+}

@@ -1,0 +1,465 @@
+//! The venue's reports in, each order's state, fills and open exposure out.
+//!
+//! An order is never forgotten by a timeout: without an answer it is `Unknown`, keeps its exposure
+//! and is asked for until evidence ends it. A report that contradicts what we know is taken in as
+//! far as it is a fact (a fill is a fill) and reported as a contradiction, never dropped, never a
+//! panic. Everything is bounded: open orders by the risk limits, closed ones by a ring.
+
+use crate::event::{Execution, OrderReport, Side, VenueOrderStatus};
+use crate::output::NewOrder;
+use crate::request::Request;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use values::{ClientOrderId, MarketId, Nanos, Quantity};
+
+/// Closed orders kept for late reports. Each takes about 200 bytes; at ten orders a second this is
+/// over a minute, and a report that comes later still triggers a new reconciliation.
+pub const CLOSED_KEPT: usize = 1_024;
+/// Open orders for which memory is taken at the start, so that none is taken while trading.
+pub const OPEN_RESERVED: usize = 256;
+/// Trade ids remembered per market between two fetches of the trade history.
+pub const FILLS_KEPT: usize = 2_048;
+
+/// Where an order stands.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OrderState {
+    /// Handed to the shell; no answer yet.
+    Submitted,
+    /// Works at the venue.
+    Accepted,
+    /// Works at the venue, partly filled.
+    PartiallyFilled,
+    /// Done in full.
+    Filled,
+    /// Refused by the venue.
+    Rejected,
+    /// Cancelled, perhaps after a partial fill.
+    Canceled,
+    /// Ended by the venue, such as the rest of an immediate-or-cancel order.
+    Expired,
+    /// Sent, fate unknown; exposure stays reserved.
+    Unknown,
+    /// Never reached the venue, and can no longer.
+    NotReceived,
+}
+
+use OrderState::{
+    Accepted, Canceled, Expired, Filled, NotReceived, PartiallyFilled, Rejected, Submitted, Unknown,
+};
+
+/// Every legal move; any other is a contradiction.
+pub const TRANSITIONS: [(OrderState, &[OrderState]); 9] = [
+    (Submitted, &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, Unknown]),
+    (Unknown, &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, NotReceived]),
+    (Accepted, &[PartiallyFilled, Filled, Canceled, Expired, Unknown]),
+    (PartiallyFilled, &[Filled, Canceled, Expired, Unknown]),
+    (Filled, &[]),
+    (Rejected, &[]),
+    (Canceled, &[]),
+    (Expired, &[]),
+    (NotReceived, &[]),
+];
+
+impl OrderState {
+    /// Every state, in order.
+    pub const ALL: [Self; 9] = [
+        Submitted,
+        Accepted,
+        PartiallyFilled,
+        Filled,
+        Rejected,
+        Canceled,
+        Expired,
+        Unknown,
+        NotReceived,
+    ];
+
+    /// The stable name, for records and status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Submitted => "submitted",
+            Accepted => "accepted",
+            PartiallyFilled => "partially_filled",
+            Filled => "filled",
+            Rejected => "rejected",
+            Canceled => "canceled",
+            Expired => "expired",
+            Unknown => "unknown",
+            NotReceived => "not_received",
+        }
+    }
+
+    /// Whether the table allows this move.
+    pub fn may_become(self, next: Self) -> bool {
+        TRANSITIONS.iter().any(|(from, to)| *from == self && to.contains(&next))
+    }
+
+    /// Whether nothing more can happen.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Filled | Rejected | Canceled | Expired | NotReceived)
+    }
+}
+
+impl From<VenueOrderStatus> for OrderState {
+    fn from(status: VenueOrderStatus) -> Self {
+        match status {
+            VenueOrderStatus::New => Accepted,
+            VenueOrderStatus::PartiallyFilled => PartiallyFilled,
+            VenueOrderStatus::Filled => Filled,
+            VenueOrderStatus::Canceled => Canceled,
+            VenueOrderStatus::Rejected => Rejected,
+            VenueOrderStatus::Expired => Expired,
+        }
+    }
+}
+
+/// One order of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What we sent.
+    pub new: NewOrder,
+    /// Where it stands.
+    pub state: OrderState,
+    /// The venue's id, once told.
+    pub venue_order_id: Option<u64>,
+    /// Filled by executions that we have seen, each once.
+    pub filled: Quantity,
+    /// Filled according to the venue's cumulative quantity.
+    pub reported: Quantity,
+    /// When it was handed to the shell.
+    pub sent_ns: Nanos,
+    /// Whether the venue has ever spoken of it.
+    pub is_acknowledged: bool,
+    /// Whether the running reconciliation still waits for the venue's word on it.
+    pub is_unconfirmed: bool,
+    /// The question what became of it.
+    pub query: Request,
+    /// The wish to cancel it.
+    pub cancel: Request,
+}
+
+impl Order {
+    /// A new order, just handed to the shell.
+    pub fn new(new: NewOrder, now_ns: Nanos) -> Self {
+        Self {
+            new,
+            state: Submitted,
+            venue_order_id: None,
+            filled: Quantity::ZERO,
+            reported: Quantity::ZERO,
+            sent_ns: now_ns,
+            is_acknowledged: false,
+            is_unconfirmed: false,
+            query: Request::default(),
+            cancel: Request::default(),
+        }
+    }
+
+    /// What may still be added to the position: all of the rest while it may work, and after its
+    /// end the fills that the venue counted and we have not seen.
+    pub fn exposure(&self) -> Quantity {
+        let until = if self.state.is_terminal() { self.reported } else { self.new.quantity };
+        Quantity((until.0 - self.filled.0).max(0))
+    }
+
+    /// Whether executions are missing.
+    pub fn is_missing_fills(&self) -> bool {
+        self.filled < self.reported
+    }
+
+    /// Whether nothing is left to happen or to learn.
+    fn is_settled(&self) -> bool {
+        self.state.is_terminal() && !self.is_missing_fills()
+    }
+}
+
+/// An execution that moved the position.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Whose.
+    pub order: NewOrder,
+    /// What.
+    pub execution: Execution,
+}
+
+/// What a report did.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The execution that it brought, when new.
+    pub fill: Option<Fill>,
+    /// Whether this was the venue's first word on the order.
+    pub is_first_word: bool,
+    /// The terminal state that it reached by this.
+    pub ended: Option<OrderState>,
+    /// Ours minus theirs, when the report contradicts what we know.
+    pub contradiction: Option<Quantity>,
+    /// Whether executions are missing.
+    pub is_missing_fills: bool,
+}
+
+/// All open orders, and the latest closed ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderTable {
+    open: Vec<Order>,
+    closed: VecDeque<Order>,
+}
+
+impl Default for OrderTable {
+    fn default() -> Self {
+        let mut table = Self { open: Vec::new(), closed: VecDeque::new() };
+        table.reserve();
+        table
+    }
+}
+
+impl OrderTable {
+    /// Takes the memory that trading will need.
+    pub fn reserve(&mut self) {
+        self.open.reserve(OPEN_RESERVED.saturating_sub(self.open.len()));
+        self.closed.reserve(CLOSED_KEPT.saturating_sub(self.closed.len()));
+    }
+
+    /// Orders that work, are of unknown fate, or miss fills; oldest first.
+    pub fn open(&self) -> &[Order] {
+        &self.open
+    }
+
+    /// The same, to change their requests.
+    pub fn open_mut(&mut self) -> &mut [Order] {
+        &mut self.open
+    }
+
+    /// The latest closed orders, oldest first.
+    pub fn closed(&self) -> impl DoubleEndedIterator<Item = &Order> {
+        self.closed.iter()
+    }
+
+    /// Takes in an order that is being sent.
+    pub fn insert(&mut self, order: Order) {
+        self.open.push(order);
+    }
+
+    /// An order by our id, open or recently closed.
+    pub fn get(&self, id: ClientOrderId) -> Option<&Order> {
+        match self.find(|order| order.new.client_order_id == id)? {
+            Slot::Open(index) => self.open.get(index),
+            Slot::Closed(index) => self.closed.get(index),
+        }
+    }
+
+    /// An open order by our id.
+    pub fn get_open_mut(&mut self, id: ClientOrderId) -> Option<&mut Order> {
+        self.open.iter_mut().rev().find(|order| order.new.client_order_id == id)
+    }
+
+    /// Whether an order of this market has not been given the venue's id yet, so that a trade of
+    /// an unknown order may be its.
+    pub fn has_nameless(&self, market: MarketId) -> bool {
+        self.open.iter().any(|o| o.new.market == market && o.venue_order_id.is_none())
+    }
+
+    /// Takes in the venue's word; `execution` is the report's, if its trade id is new to us.
+    /// `None` when the order is not ours or long closed.
+    pub fn apply(&mut self, report: &OrderReport, execution: Option<Execution>) -> Option<Applied> {
+        let slot = self.find(|order| order.new.client_order_id == report.client_order_id)?;
+        let (mut order, was_open) = self.take(slot);
+        let mut applied = Applied { is_first_word: !order.is_acknowledged, ..Applied::default() };
+        order.is_acknowledged = true;
+        order.is_unconfirmed = false;
+        if order.venue_order_id.is_some_and(|id| id != report.venue_order_id) {
+            applied.contradiction = Some(Quantity::ZERO);
+        }
+        order.venue_order_id.get_or_insert(report.venue_order_id);
+        fill(&mut order, execution, &mut applied);
+        let is_old = report.cumulative_quantity <= order.reported;
+        order.reported = order.reported.max(report.cumulative_quantity);
+        if order.reported > order.new.quantity || report.cumulative_quantity < Quantity::ZERO {
+            contradict(&order, report.cumulative_quantity, &mut applied);
+        }
+        advance(&mut order, report, is_old, &mut applied);
+        self.put(order, was_open, &mut applied);
+        Some(applied)
+    }
+
+    /// Takes in a trade of the trade history, if its id is new to us; `None` when it belongs to no
+    /// order that we know.
+    pub fn apply_trade(
+        &mut self,
+        market: MarketId,
+        venue_order_id: u64,
+        side: Side,
+        execution: Option<Execution>,
+    ) -> Option<Applied> {
+        let slot = self.find(|order| {
+            order.new.market == market && order.venue_order_id == Some(venue_order_id)
+        })?;
+        let (mut order, was_open) = self.take(slot);
+        let mut applied = Applied::default();
+        if order.new.side != side {
+            contradict(&order, order.filled, &mut applied);
+        }
+        fill(&mut order, execution, &mut applied);
+        if order.filled > order.reported {
+            if order.state.is_terminal() {
+                contradict(&order, order.reported, &mut applied);
+            }
+            order.reported = order.filled;
+        }
+        if !order.state.is_terminal() && order.filled == order.new.quantity {
+            order.state = Filled;
+            applied.ended = Some(Filled);
+        }
+        self.put(order, was_open, &mut applied);
+        Some(applied)
+    }
+
+    /// Moves an open order without a report: a refusal, a timeout, a process restart. False, and
+    /// nothing changed, when the order is not open or the table does not allow the move.
+    pub fn advance(&mut self, id: ClientOrderId, next: OrderState) -> bool {
+        let Some(index) = self.open.iter().rposition(|o| o.new.client_order_id == id) else {
+            return false;
+        };
+        if !self.open[index].state.may_become(next) {
+            return false;
+        }
+        let (mut order, was_open) = self.take(Slot::Open(index));
+        order.state = next;
+        self.put(order, was_open, &mut Applied::default());
+        true
+    }
+
+    fn find(&self, is_it: impl Fn(&Order) -> bool) -> Option<Slot> {
+        let open = self.open.iter().rposition(&is_it).map(Slot::Open);
+        open.or_else(|| self.closed.iter().rposition(is_it).map(Slot::Closed))
+    }
+
+    fn take(&mut self, slot: Slot) -> (Order, Option<usize>) {
+        match slot {
+            Slot::Open(index) => (self.open.remove(index), Some(index)),
+            Slot::Closed(index) => {
+                (self.closed.remove(index).expect("the slot was just found"), None)
+            }
+        }
+    }
+
+    /// Back to where it belongs: open orders keep their place, closed ones go to the ring.
+    fn put(&mut self, order: Order, was_open: Option<usize>, applied: &mut Applied) {
+        applied.is_missing_fills = order.is_missing_fills();
+        if order.is_settled() {
+            if self.closed.len() == CLOSED_KEPT {
+                self.closed.pop_front();
+            }
+            self.closed.push_back(order);
+        } else {
+            self.open.insert(was_open.unwrap_or(self.open.len()), order);
+        }
+    }
+}
+
+#[derive(Copy, Clone)]
+enum Slot {
+    Open(usize),
+    Closed(usize),
+}
+
+fn contradict(order: &Order, theirs: Quantity, applied: &mut Applied) {
+    applied.contradiction = Some(Quantity(order.filled.0.saturating_sub(theirs.0)));
+}
+
+/// A fill is a fact, whatever state the order is in.
+fn fill(order: &mut Order, execution: Option<Execution>, applied: &mut Applied) {
+    let Some(execution) = execution else { return };
+    order.filled = Quantity(order.filled.0.saturating_add(execution.quantity.0));
+    applied.fill = Some(Fill { order: order.new, execution });
+    if order.filled > order.new.quantity {
+        contradict(order, order.new.quantity, applied);
+    }
+}
+
+/// Moves the order to the reported state, or ignores an old report, or finds a contradiction.
+fn advance(order: &mut Order, report: &OrderReport, is_old: bool, applied: &mut Applied) {
+    let next = OrderState::from(report.status);
+    if order.state == next || (order.state == PartiallyFilled && next == Accepted) {
+        return;
+    }
+    if order.state.may_become(next) {
+        order.state = next;
+        if next.is_terminal() {
+            applied.ended = Some(next);
+        }
+        if next == Filled && report.cumulative_quantity != order.new.quantity {
+            contradict(order, report.cumulative_quantity, applied);
+        }
+        return;
+    }
+    match order.state {
+        // Reports overtake each other: `NEW` after `CANCELED` is only late.
+        Filled | Canceled | Expired if is_old && !next.is_terminal() => {}
+        // It was to be dead and lives: it counts as working until we know better.
+        Rejected | NotReceived => {
+            contradict(order, report.cumulative_quantity, applied);
+            order.state = next;
+        }
+        _ => contradict(order, report.cumulative_quantity, applied),
+    }
+}
+
+/// Which trades of a market have been taken in, so that each fill counts once although it is told
+/// in the answer, on the user stream and in the trade history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillLog {
+    /// All our trades below this id have been taken in.
+    complete_until: u64,
+    /// Those from there on, ascending.
+    seen: Vec<u64>,
+}
+
+impl Default for FillLog {
+    fn default() -> Self {
+        Self { complete_until: 0, seen: Vec::with_capacity(FILLS_KEPT) }
+    }
+}
+
+impl FillLog {
+    /// Takes the memory that trading will need.
+    pub fn reserve(&mut self) {
+        self.seen.reserve(FILLS_KEPT.saturating_sub(self.seen.len()));
+    }
+
+    /// Notes a trade; false when it is already in.
+    pub fn insert(&mut self, trade_id: u64) -> bool {
+        if trade_id < self.complete_until {
+            return false;
+        }
+        let Err(index) = self.seen.binary_search(&trade_id) else { return false };
+        self.seen.insert(index, trade_id);
+        if self.seen.len() >= FILLS_KEPT {
+            self.complete_until = self.seen.remove(0) + 1;
+        }
+        true
+    }
+
+    /// Whether a trade is already in.
+    pub fn contains(&self, trade_id: u64) -> bool {
+        trade_id < self.complete_until || self.seen.binary_search(&trade_id).is_ok()
+    }
+
+    /// The trade history told all trades below this id.
+    pub fn complete(&mut self, until: u64) {
+        if until > self.complete_until {
+            self.complete_until = until;
+            let kept = self.seen.partition_point(|id| *id < until);
+            self.seen.drain(..kept);
+        }
+    }
+
+    /// From which trade id on the history has to be fetched.
+    pub fn complete_until(&self) -> u64 {
+        self.complete_until
+    }
+
+    /// Whether so many trades are remembered that the history should be fetched, to forget them.
+    pub fn is_filling(&self) -> bool {
+        self.seen.len() >= FILLS_KEPT / 2
+    }
+}

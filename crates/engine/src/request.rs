@@ -1,0 +1,174 @@
+//! A question to a venue that must be answered in the end: wanted, asked, answered or asked again.
+//!
+//! One small record serves snapshots, open orders, trades, balances, order queries and cancels. None
+//! of them changes anything when repeated, so a lost answer is cured by asking again with back-off.
+//! New orders are not requests in this sense: they are sent once and never again.
+
+use serde::{Deserialize, Serialize};
+use values::Nanos;
+
+/// After how long a question without an answer or a failure is asked again: the shell answers each
+/// request or reports it lost, so this only heals a shell that forgot one.
+pub const ANSWER_WAIT_NS: Nanos = 5_000_000_000;
+/// First pause after a failure; shorter would hammer a venue that is already in trouble.
+pub const BACKOFF_NS: Nanos = 100_000_000;
+/// Longest pause; longer would leave an order of unknown fate unasked for too long.
+pub const BACKOFF_NS_MAX: Nanos = 3_200_000_000;
+
+/// One kind of question about one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    wanted: bool,
+    pending: bool,
+    next_ns: Nanos,
+    backoff_ns: Nanos,
+    /// Answers still to come that were asked before the last [`Request::renew`].
+    outdated: u32,
+    /// When it was last asked.
+    asked_ns: Nanos,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            wanted: false,
+            pending: false,
+            next_ns: 0,
+            backoff_ns: BACKOFF_NS,
+            outdated: 0,
+            asked_ns: 0,
+        }
+    }
+}
+
+impl Request {
+    /// An answer is wanted; an answer that is already on its way will do.
+    pub fn want(&mut self, now_ns: Nanos) {
+        if !self.wanted {
+            self.wanted = true;
+            self.backoff_ns = BACKOFF_NS;
+            if !self.pending {
+                self.next_ns = now_ns;
+            }
+        }
+    }
+
+    /// A **new** answer is wanted: one asked earlier may describe a time before now.
+    pub fn renew(&mut self, now_ns: Nanos) {
+        if self.pending {
+            self.outdated += 1;
+        }
+        *self = Self { wanted: true, next_ns: now_ns, outdated: self.outdated, ..Self::default() };
+    }
+
+    /// The process that asked is gone: no answer will come.
+    pub fn forget_asked(&mut self, now_ns: Nanos) {
+        self.pending = false;
+        self.outdated = 0;
+        self.next_ns = now_ns;
+    }
+
+    /// Whether to ask now; true counts as asked.
+    pub fn poll(&mut self, now_ns: Nanos) -> bool {
+        if !self.wanted || now_ns < self.next_ns {
+            return false;
+        }
+        self.pending = true;
+        self.asked_ns = now_ns;
+        self.next_ns = now_ns + ANSWER_WAIT_NS;
+        true
+    }
+
+    /// An answer came; false when it answers an outdated question.
+    pub fn answered(&mut self) -> bool {
+        if self.outdated > 0 {
+            self.outdated -= 1;
+            return false;
+        }
+        self.wanted = false;
+        self.pending = false;
+        self.backoff_ns = BACKOFF_NS;
+        true
+    }
+
+    /// The matter settled itself, such as by a pushed report; an answer still to come is outdated.
+    pub fn settle(&mut self) {
+        if self.pending {
+            self.pending = false;
+            self.outdated += 1;
+        }
+        self.wanted = false;
+        self.backoff_ns = BACKOFF_NS;
+    }
+
+    /// No answer, or one that does not settle the matter: asked again after a doubling pause, not
+    /// before `not_before_ns`.
+    pub fn failed(&mut self, now_ns: Nanos, not_before_ns: Nanos) {
+        if self.outdated > 0 {
+            self.outdated -= 1;
+            self.next_ns = self.next_ns.min((now_ns + self.backoff_ns).max(not_before_ns));
+            return;
+        }
+        self.pending = false;
+        self.next_ns = (now_ns + self.backoff_ns).max(not_before_ns);
+        self.backoff_ns = (self.backoff_ns * 2).min(BACKOFF_NS_MAX);
+    }
+
+    /// Whether an answer is still wanted.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Whether the next answer is to the latest question.
+    pub fn is_current(&self) -> bool {
+        self.outdated == 0
+    }
+
+    /// When it was last asked.
+    pub fn asked_ns(&self) -> Nanos {
+        self.asked_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_is_asked_again_with_doubling_pauses() {
+        let mut request = Request::default();
+        assert!(!request.poll(0), "nobody wants it");
+        request.want(0);
+        assert!(request.poll(0));
+        assert!(!request.poll(1), "one at a time");
+        let mut now_ns = 10;
+        for pause in [BACKOFF_NS, 2 * BACKOFF_NS, 4 * BACKOFF_NS] {
+            request.failed(now_ns, 0);
+            assert!(!request.poll(now_ns + pause - 1));
+            assert!(request.poll(now_ns + pause));
+            now_ns += pause + 10;
+        }
+        assert!(request.answered());
+        assert!(!request.is_wanted());
+    }
+
+    #[test]
+    fn answer_to_an_outdated_question_settles_nothing() {
+        let mut request = Request::default();
+        request.want(0);
+        assert!(request.poll(0));
+        request.renew(5);
+        assert!(request.poll(5));
+        assert!(!request.answered(), "this one describes time 0");
+        assert!(request.is_wanted());
+        assert!(request.answered());
+    }
+
+    #[test]
+    fn lost_answer_is_asked_again() {
+        let mut request = Request::default();
+        request.want(0);
+        assert!(request.poll(0));
+        assert!(request.poll(ANSWER_WAIT_NS));
+    }
+}

@@ -1,0 +1,119 @@
+//! The core's state, read-only, for metrics and status.
+
+use crate::breaker::BreakerState;
+use crate::config::CoreConfig;
+use crate::counters::Counters;
+use crate::engine::{Engine, Freshness};
+use crate::market::Market;
+use crate::order::{Order, OrderState, OrderTable};
+use crate::position::Position;
+use crate::reconcile::Stage;
+use crate::risk::TradingState;
+use values::{MarketId, Money, Nanos, Price, StrategyId, VenueId};
+
+impl Engine {
+    /// What it was configured with.
+    pub fn config(&self) -> &CoreConfig {
+        &self.config
+    }
+
+    /// Active, reducing or halted; a clean shutdown counts as halted.
+    pub fn trading_state(&self) -> TradingState {
+        if self.is_shutting_down { TradingState::Halted } else { self.state }
+    }
+
+    /// Where flow is routed.
+    pub fn active_venue(&self) -> VenueId {
+        self.active_venue
+    }
+
+    /// All counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// All orders.
+    pub fn orders(&self) -> &OrderTable {
+        &self.orders
+    }
+
+    /// Open orders of a venue.
+    pub fn open_orders(&self, venue: VenueId) -> impl Iterator<Item = &Order> {
+        self.orders.open().iter().filter(move |o| self.venue_of(o.new.market) == venue)
+    }
+
+    /// How many orders of a venue are of unknown fate.
+    pub fn orders_unknown(&self, venue: VenueId) -> usize {
+        self.open_orders(venue).filter(|order| order.state == OrderState::Unknown).count()
+    }
+
+    /// A market's book and its counters.
+    pub fn market(&self, market: MarketId) -> &Market {
+        &self.markets[market.index()].market
+    }
+
+    /// All strategies' position in a market.
+    pub fn position(&self, market: MarketId) -> &Position {
+        &self.markets[market.index()].position
+    }
+
+    /// One strategy's position in a market.
+    pub fn strategy_position(&self, market: MarketId, strategy: StrategyId) -> &Position {
+        &self.markets[market.index()].by_strategy[usize::from(strategy.0)]
+    }
+
+    /// The last microprice of a market, which values its position; zero before the first.
+    pub fn mark(&self, market: MarketId) -> Price {
+        self.markets[market.index()].mark
+    }
+
+    /// Profit of what was closed, all markets, before fees.
+    pub fn realised(&self) -> Money {
+        Money(self.markets.iter().map(|state| state.position.realised().0).sum())
+    }
+
+    /// Profit that closing everything at the marks would realise.
+    pub fn unrealised(&self) -> Money {
+        Money(self.markets.iter().map(|state| state.position.unrealised(state.mark).0).sum())
+    }
+
+    /// Everything won since the start of the run, fees taken off.
+    pub fn profit(&self) -> Money {
+        Money(self.markets.iter().map(|state| state.position.profit(state.mark).0).sum())
+    }
+
+    /// A venue's breaker.
+    pub fn breaker(&self, venue: VenueId) -> BreakerState {
+        self.venues[venue.index()].breaker.state()
+    }
+
+    /// How young a venue's market data is.
+    pub fn freshness(&self, venue: VenueId) -> Freshness {
+        self.venues[venue.index()].freshness
+    }
+
+    /// How far a venue's reconciliation is.
+    pub fn reconciliation(&self, venue: VenueId) -> Stage {
+        self.venues[venue.index()].stage
+    }
+
+    /// Whether a venue's orders and position agree with ours.
+    pub fn is_reconciled(&self, venue: VenueId) -> bool {
+        self.reconciliation(venue) == Stage::Reconciled
+    }
+
+    /// Whether a command halted this venue.
+    pub fn is_halted(&self, venue: VenueId) -> bool {
+        self.venues[venue.index()].is_halted
+    }
+
+    /// Whether the user stream of a venue is up.
+    pub fn is_user_up(&self, venue: VenueId) -> bool {
+        self.venues[venue.index()].is_user_up
+    }
+
+    /// New orders a second that a venue may get now, leases counted.
+    pub fn order_rate(&self, venue: VenueId, now_ns: Nanos) -> u32 {
+        self.venues[venue.index()].rate.limit(now_ns)
+    }
+}
