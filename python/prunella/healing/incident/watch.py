@@ -1,4 +1,4 @@
-"""`Watch`: which detector looks at which metric, as data that an agent declares and detect builds."""
+"""`Watch`: which detector looks at which metric; an agent declares it, detect builds it."""
 
 import msgspec
 
