@@ -61,3 +61,113 @@ class Episode:
         "_sustain_ns",
         "_told",
     )
+
+    def __init__(
+        self,
+        detector: str,
+        kind: SymptomKind,
+        *,
+        sustain_ns: int,
+        clear_ns: int,
+        count_min: int = 1,
+    ) -> None:
+        self._detector = detector
+        self._kind: SymptomKind = kind
+        self._sustain_ns = sustain_ns
+        self._clear_ns = clear_ns
+        self._count_min = count_min
+        self._count = 0
+        self._since_ns: int | None = None
+        self._quiet_ns: int | None = None
+        self._told = 0.0
+        self._last: Symptom | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether a symptom is open."""
+        return self._last is not None
+
+    def observe(
+        self,
+        series: Series,
+        *,
+        beyond: bool,
+        score: float,
+        value: float,
+        expected: float,
+        labels: dict[str, str],
+        now_ns: int,
+        onset_ns: int | None = None,
+    ) -> Symptom | None:
+        """Takes the judgement of one reading; `onset_ns` where the reading tells when it began."""
+        if not beyond:
+            return self._within(now_ns)
+        self._quiet_ns = None
+        self._count += 1
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        if self._last is not None:
+            if score < self._told * GROWTH_TOLD:
+                return None
+            onset_ns = self._last.onset_ns
+        elif now_ns - self._since_ns < self._sustain_ns or self._count < self._count_min:
+            return None
+        self._told = score
+        self._last = Symptom(
+            domain=series.domain,
+            detector=self._detector,
+            metric=series.metric,
+            entity=series.entity,
+            kind=self._kind,
+            score=score,
+            value=value,
+            expected=expected,
+            onset_ns=self._since_ns if onset_ns is None else onset_ns,
+            detected_ns=now_ns,
+            labels=dict(labels),
+        )
+        return self._last
+
+    def _within(self, now_ns: int) -> Symptom | None:
+        self._since_ns, self._count = None, 0
+        if self._last is None:
+            return None
+        if self._quiet_ns is None:
+            self._quiet_ns = now_ns
+        return self.end(now_ns) if now_ns - self._quiet_ns >= self._clear_ns else None
+
+    def end(self, now_ns: int) -> Symptom | None:
+        """Closes the open symptom, if any, and forgets it."""
+        last, self._last = self._last, None
+        self._since_ns, self._quiet_ns, self._count, self._told = None, None, 0, 0.0
+        if last is None:
+            return None
+        return msgspec.structs.replace(last, active=False, detected_ns=now_ns)
+
+
+class Detector(ABC):
+    """Looks at one series; what it is about stands in `_series`, its open symptom in `_episode`."""
+
+    _series: Series
+    _episode: Episode
+
+    @abstractmethod
+    def update(self, reading: Reading, now_ns: int) -> Symptom | None:
+        """Takes one reading; a symptom when one begins, has grown, or is over."""
+
+    def check(self, now_ns: int) -> Symptom | None:  # noqa: ARG002 - most judge each reading
+        """Called when a round of readings is complete; for what needs all of them."""
+        return None
+
+    def close(self, now_ns: int) -> Symptom | None:
+        """Ends an open symptom because nothing is read any more; what is normal is kept."""
+        return self._episode.end(now_ns)
+
+    @abstractmethod
+    def reset(self, now_ns: int) -> Symptom | None:
+        """Back to the beginning; the end of a symptom that was open."""
+
+
+def seconds(duration_s: float) -> int:
+    """Seconds as written in options, nanoseconds as used."""
+    return round(duration_s * 1_000_000_000)
