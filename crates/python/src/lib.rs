@@ -1,10 +1,14 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
+mod reasons;
+
 use pyo3::prelude::*;
 
 /// Every export of the module, in one place.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::reasons::{denial_reasons, order_states};
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.
