@@ -16,6 +16,8 @@ pub mod indicator;
 #[allow(missing_docs)]
 #[allow(clippy::new_without_default)]
 pub mod market;
+
+pub mod matching;
 pub mod order;
 pub mod output;
 pub mod position;

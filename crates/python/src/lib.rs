@@ -1,6 +1,6 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
-mod reasons;
+mod matching;
 
 use pyo3::prelude::*;
 
@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::reasons::{denial_reasons, order_states};
+    use super::matching::{Match, Matching};
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.

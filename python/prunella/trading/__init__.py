@@ -1,1 +1,1 @@
-"""The trading plane: market data in, orders out; speaks telemetry, listens on control."""
+"""To be written."""

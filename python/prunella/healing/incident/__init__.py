@@ -5,7 +5,6 @@ from prunella.healing.incident.records import (
     Autonomy,
     Decision,
     Diagnosis,
-    Heartbeat,
     Hypothesis,
     Proposal,
     Severity,
@@ -17,7 +16,6 @@ from prunella.healing.incident.records import (
 )
 from prunella.healing.incident.state import Incident, IncidentState, advance
 from prunella.healing.incident.topology import Component, ComponentKind, Topology
-from prunella.healing.incident.watch import Watch
 
 __all__ = [
     "Action",
@@ -26,7 +24,6 @@ __all__ = [
     "ComponentKind",
     "Decision",
     "Diagnosis",
-    "Heartbeat",
     "Hypothesis",
     "Incident",
     "IncidentState",
@@ -38,6 +35,5 @@ __all__ = [
     "Topology",
     "Urgency",
     "Verdict",
-    "Watch",
     "advance",
 ]
