@@ -3,6 +3,8 @@ from typing import final
 
 __version__: str
 
+def denial_reasons() -> list[str]: ...
+def order_states() -> list[str]: ...
 @final
 class Match:
     @property

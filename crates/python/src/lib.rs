@@ -1,6 +1,7 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
 mod matching;
+mod reasons;
 
 use pyo3::prelude::*;
 
@@ -9,6 +10,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::matching::{Match, Matching};
+    #[pymodule_export]
+    use super::reasons::{denial_reasons, order_states};
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.

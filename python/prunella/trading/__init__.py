@@ -1,1 +1,1 @@
-"""To be written."""
+"""The trading plane: market data in, orders out; speaks telemetry, listens on control."""

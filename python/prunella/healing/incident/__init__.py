@@ -5,6 +5,7 @@ from prunella.healing.incident.records import (
     Autonomy,
     Decision,
     Diagnosis,
+    Heartbeat,
     Hypothesis,
     Proposal,
     Severity,
@@ -16,6 +17,7 @@ from prunella.healing.incident.records import (
 )
 from prunella.healing.incident.state import Incident, IncidentState, advance
 from prunella.healing.incident.topology import Component, ComponentKind, Topology
+from prunella.healing.incident.watch import Watch
 
 __all__ = [
     "Action",
@@ -24,6 +26,7 @@ __all__ = [
     "ComponentKind",
     "Decision",
     "Diagnosis",
+    "Heartbeat",
     "Hypothesis",
     "Incident",
     "IncidentState",
@@ -35,5 +38,6 @@ __all__ = [
     "Topology",
     "Urgency",
     "Verdict",
+    "Watch",
     "advance",
 ]

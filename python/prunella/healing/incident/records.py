@@ -178,3 +178,19 @@ class Decision(Record, frozen=True, kw_only=True, tag="decision"):
     verdicts: tuple[Verdict, ...]
     signed: SignedVerdict | None = None
     reason: str
+
+
+class Heartbeat(Record, frozen=True, kw_only=True, tag="heartbeat"):
+    """A service of the healing plane is alive and does its job.
+
+    Attributes:
+        source: Its component name, such as `agent-cpu`.
+        started_ns: When this process life began, nanoseconds UTC.
+        readings: How many readings it has seen in this life.
+        at_ns: When it was sent, nanoseconds UTC.
+    """
+
+    source: str
+    started_ns: int
+    readings: int = 0
+    at_ns: int

@@ -30,12 +30,13 @@ TRANSITIONS: dict[IncidentState, frozenset[IncidentState]] = {
     _S.OPEN: frozenset({_S.DECIDING, _S.RESOLVED}),
     _S.DECIDING: frozenset({_S.REMEDIATING, _S.SUPPRESSED, _S.ESCALATED, _S.RESOLVED}),
     _S.REMEDIATING: frozenset({_S.VERIFYING, _S.DECIDING, _S.ESCALATED}),
-    _S.VERIFYING: frozenset({_S.RESOLVED, _S.DECIDING, _S.ESCALATED}),
+    _S.VERIFYING: frozenset({_S.RESOLVED, _S.REMEDIATING, _S.DECIDING, _S.ESCALATED}),
     _S.SUPPRESSED: frozenset({_S.RESOLVED, _S.DECIDING}),
     _S.ESCALATED: frozenset({_S.RESOLVED, _S.DECIDING}),
-    _S.RESOLVED: frozenset(),
+    _S.RESOLVED: frozenset({_S.DECIDING, _S.ESCALATED}),
 }
-"""Suppressed: policy said no (a maintenance window, say). Escalated: a person is asked."""
+"""Suppressed: policy said no (a maintenance window, say). Escalated: a person is asked. A resolved
+incident reopens when its cause is back at once, and is escalated when the way back fails."""
 
 
 class Incident(Record, frozen=True, kw_only=True, tag="incident"):

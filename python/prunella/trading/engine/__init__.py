@@ -1,1 +1,84 @@
-"""To be written."""
+"""Settings of venues, markets, risk and strategies in; the core's configuration out."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from prunella.trading.execution import VenueLimits
+from prunella.trading.market import Instrument, positive
+from prunella.trading.risk import RiskSettings
+from prunella.trading.strategy import StrategySettings
+
+_TABLE_MAX = 255
+
+
+class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One instrument at one venue, with its limits.
+
+    Attributes:
+        venue: The venue's name.
+        instrument: What is traded there.
+        risk: What may be risked there.
+    """
+
+    venue: str
+    instrument: Instrument
+    risk: RiskSettings
+
+
+def core_config(
+    *,
+    run: int,
+    venues: Mapping[str, VenueLimits],
+    markets: Sequence[MarketSettings],
+    strategies: Mapping[str, StrategySettings],
+    loss_max: str,
+) -> bytes:
+    """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
+
+    Args:
+        run: Which run this is, part of every client order id: seconds since the epoch at the
+            journal's first entry.
+        venues: By name, in order; the first is the primary.
+        markets: Instruments at venues.
+        strategies: By name, in order.
+        loss_max: Loss since the start of the run at which only reducing is allowed, quote units,
+            decimal text.
+
+    Raises:
+        ValueError: A market names a venue that is not there, or a table is empty or too long;
+            trying again cannot help.
+    """
+    names = list(venues)
+    for table, entries in (("venues", names), ("markets", markets), ("strategies", strategies)):
+        if not 1 <= len(entries) <= _TABLE_MAX:
+            raise ValueError(f"{table}: expected 1 to {_TABLE_MAX} entries, found {len(entries)}")
+    if not 0 < run < 2**32:
+        raise ValueError(f"run: expected 1 to {2**32 - 1}, found {run}")
+    config = {
+        "run": run,
+        "venues": [limits.raw(name) for name, limits in venues.items()],
+        "markets": [_market(names, market) for market in markets],
+        "strategies": [{"name": name, "kind": kind.raw()} for name, kind in strategies.items()],
+        "loss_max": positive("loss_max", loss_max),
+    }
+    return json.dumps(config, indent=2).encode()
+
+
+def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
+    if market.venue not in venues:
+        raise ValueError(f"markets: expected one of the venues {venues}, found {market.venue!r}")
+    instrument, risk = market.instrument, market.risk
+    lot = positive("lot", instrument.lot)
+    for name in ("quantity_min", "quantity_max"):
+        if positive(name, getattr(risk, name)) % lot:
+            found = getattr(risk, name)
+            raise ValueError(f"{name}: expected a multiple of {instrument.lot}, found {found}")
+    return {
+        "venue": venues.index(market.venue),
+        "symbol": instrument.symbol,
+        "tick": positive("tick", instrument.tick),
+        "lot": lot,
+        **risk.raw(),
+    }

@@ -1,1 +1,94 @@
-"""To be written."""
+"""What a strategy is configured with; the strategies themselves run in the core."""
+
+import msgspec
+
+from prunella.trading.market import at_least, positive
+
+
+class MarketMaker(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="market_maker",
+):
+    """Quotes both sides around the microprice, leaning against the inventory.
+
+    Attributes:
+        quantity: Order size on the active venue, decimal text; other venues get a quarter.
+        half_spread_ppm: Half the quoted spread, parts per million of the price.
+        skew_ppm: How far a full position moves both quotes, parts per million.
+        requote_ppm: A quote is replaced only when it is off by more than this.
+    """
+
+    quantity: str
+    half_spread_ppm: int = 100
+    skew_ppm: int = 100
+    requote_ppm: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuses settings with which no sound quote can be made."""
+        positive("quantity", self.quantity)
+        at_least("half_spread_ppm", self.half_spread_ppm, 1)
+        at_least("skew_ppm", self.skew_ppm, 0)
+        at_least("requote_ppm", self.requote_ppm, 0)
+
+    def raw(self) -> dict[str, object]:
+        """The core's form: externally tagged, raw integers."""
+        return {
+            "market_maker": {
+                "half_spread_ppm": self.half_spread_ppm,
+                "quantity": positive("quantity", self.quantity),
+                "skew_ppm": self.skew_ppm,
+                "requote_ppm": self.requote_ppm,
+            }
+        }
+
+
+class Momentum(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="momentum",
+):
+    """Takes in the direction of a fast over a slow average, on the active venue.
+
+    Attributes:
+        quantity: Order size, and the most that it holds, decimal text.
+        fast_updates: Half-life of the fast average, in book updates.
+        slow_updates: Half-life of the slow average, in book updates; more than the fast one.
+        trigger_ppm: Distance of the averages that triggers, parts per million.
+        cooldown_ms: Time between two orders, so that one move is not bought twice.
+    """
+
+    quantity: str
+    fast_updates: int = 20
+    slow_updates: int = 200
+    trigger_ppm: int = 50
+    cooldown_ms: int = 2_000
+
+    def __post_init__(self) -> None:
+        """Refuses averages in the wrong order."""
+        positive("quantity", self.quantity)
+        at_least("fast_updates", self.fast_updates, 1)
+        at_least("slow_updates", self.slow_updates, self.fast_updates + 1)
+        at_least("trigger_ppm", self.trigger_ppm, 1)
+        at_least("cooldown_ms", self.cooldown_ms, 0)
+
+    def raw(self) -> dict[str, object]:
+        """The core's form: externally tagged, raw integers."""
+        return {
+            "momentum": {
+                "fast_updates": self.fast_updates,
+                "slow_updates": self.slow_updates,
+                "trigger_ppm": self.trigger_ppm,
+                "quantity": positive("quantity", self.quantity),
+                "cooldown_ns": self.cooldown_ms * 1_000_000,
+            }
+        }
+
+
+StrategySettings = MarketMaker | Momentum

@@ -1,0 +1,71 @@
+"""Settings, keys, ledger and targets in; a wired orchestrator out. The only place that wires."""
+
+from collections.abc import Iterable, Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from prunella.control import Target
+from prunella.healing.decide import Decider, Policy
+from prunella.healing.incident import Topology
+from prunella.healing.incident.trail import Trail
+from prunella.healing.loop.book import Book
+from prunella.healing.loop.orchestrator import Ledger, Orchestrator
+from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.remediate import Executor, Pool, Table, Workflow, load_catalogue
+
+OWN_METRICS = frozenset({"agent_heartbeat_age_seconds"})
+
+
+def assemble(
+    *,
+    settings: LoopSettings,
+    ledger: Ledger,
+    earlier: Iterable[tuple[int, int, Trail]],
+    targets: Mapping[str, Target],
+    private_key: Ed25519PrivateKey,
+    pool: Pool,
+    now_ns: int,
+    policy: Policy | None = None,
+    catalogue: Mapping[str, Workflow] | None = None,
+) -> Orchestrator:
+    """The orchestrator, with an earlier life's ledger folded in.
+
+    Args:
+        settings: The stack and its limits.
+        ledger: Where every record goes.
+        earlier: What it already holds: sequence number, time, record.
+        targets: By the names that workflows use: `engine`, `supervisor`, `host`.
+        private_key: The decider's.
+        pool: For calls that may block.
+        now_ns: Nanoseconds UTC.
+        policy: The rules; the project's own when not given.
+        catalogue: The workflows; the project's own when not given.
+    """
+    workflows = load_catalogue() if catalogue is None else catalogue
+    asked = {metric for each in workflows.values() for metric in each.metrics}
+    table = Table(asked | OWN_METRICS)
+    orchestrator = Orchestrator(
+        settings=settings,
+        ledger=ledger,
+        decider=Decider(
+            policy=policy or Policy.load(),
+            settings=settings.decide,
+            topology=Topology(settings.components),
+            private_key=private_key,
+        ),
+        catalogue=workflows,
+        table=table,
+        book=Book(),
+        started_ns=now_ns,
+    )
+    executor = Executor(
+        catalogue=workflows,
+        targets=targets,
+        public_key=private_key.public_key(),
+        table=table,
+        write=orchestrator.record,
+        pool=pool,
+    )
+    orchestrator.attach(executor)
+    orchestrator.resume(earlier, now_ns)
+    return orchestrator

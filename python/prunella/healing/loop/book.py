@@ -1,0 +1,297 @@
+"""Ledger records in, the open incidents, maintenance windows and budgets out; nothing else.
+
+The book is what the orchestrator knows. It only changes by folding a record that is already in the
+ledger, so that folding the ledger again after a crash gives the same book.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from prunella.errors import InvariantError
+from prunella.healing.incident import Diagnosis, Incident, IncidentState, advance
+from prunella.healing.incident.trail import (
+    DecisionMade,
+    DiagnosisJoined,
+    IncidentMoved,
+    IncidentOpened,
+    IncidentRerooted,
+    PlaneFrozen,
+    ProbeRead,
+    ProposalJudged,
+    Role,
+    RunEnded,
+    RunMoved,
+    RunStarted,
+    StepIntended,
+    StepReplied,
+    StepUnanswered,
+    Trail,
+    WindowClosed,
+    WindowOpened,
+    incident_id,
+    kind_of,
+)
+
+HOUR_NS = 3_600_000_000_000
+CASES_KEPT = 256
+"""Resolved incidents that are remembered; the ledger keeps them all."""
+EVENTS_KEPT = 200
+"""Per incident: enough to tell its whole story, with an end."""
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of the line evidence → diagnosis → decision → action → verified.
+
+    Attributes:
+        at_ns: When, nanoseconds UTC.
+        seq: The ledger entry that proves it.
+        text: For people.
+    """
+
+    at_ns: int
+    seq: int
+    text: str
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger entry of an incident, for people."""
+
+    at_ns: int
+    seq: int
+    kind: str
+    text: str
+
+
+@dataclass(kw_only=True)
+class Case:
+    """An incident with what the orchestrator keeps beside it.
+
+    Attributes:
+        moved_ns: When its state changed last.
+        known: Advice already taken in, by agent, class and culprit.
+        acted: Something was done about it.
+        reopens: How often it was reopened.
+        following: Its remediation waits for the way back.
+        stages: The line that the console and the demo show.
+    """
+
+    incident: Incident
+    moved_ns: int
+    known: set[tuple[str, str, str]] = field(default_factory=set)
+    causes: list[Diagnosis] = field(default_factory=list)
+    acted: bool = False
+    reopens: int = 0
+    following: bool = False
+    workflow: str = ""
+    target: str = ""
+    outcome: str = ""
+    reason: str = ""
+    stages: dict[str, Stage] = field(default_factory=dict)
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+    @property
+    def live(self) -> bool:
+        """Not resolved."""
+        return self.incident.state is not IncidentState.RESOLVED
+
+    @property
+    def evidence(self) -> frozenset[str]:
+        """Entities that the causes' evidence is about."""
+        return frozenset(
+            entity for diagnosis in self.causes for entity in evidence_entities(diagnosis)
+        )
+
+
+def evidence_entities(diagnosis: Diagnosis) -> frozenset[str]:
+    """Whom the best hypothesis's evidence is about (`metric@entity`)."""
+    return frozenset(
+        each.rpartition("@")[2] for each in diagnosis.hypotheses[0].evidence if "@" in each
+    )
+
+
+class Book:
+    """All that is known, folded from the ledger."""
+
+    def __init__(self) -> None:
+        self.cases: dict[str, Case] = {}
+        self.windows: list[WindowOpened] = []
+        self.frozen = False
+        self.run_starts: deque[int] = deque()
+
+    def live(self) -> list[Case]:
+        """Incidents that are not resolved, oldest first."""
+        return [each for each in self.cases.values() if each.live]
+
+    def maintenance(self, now_ns: int) -> frozenset[str]:
+        """Components that a person works on now."""
+        return frozenset(
+            each.component for each in self.windows if each.start_ns <= now_ns < each.end_ns
+        )
+
+    def actions_last_hour(self, now_ns: int) -> int:
+        """Remediations begun in the last hour."""
+        while self.run_starts and self.run_starts[0] <= now_ns - HOUR_NS:
+            self.run_starts.popleft()
+        return len(self.run_starts)
+
+    def fold(self, seq: int, record: Trail, at_ns: int) -> None:
+        """Takes in one ledger entry."""
+        match record:
+            case WindowOpened():
+                self.windows = [each for each in self.windows if each.end_ns > at_ns]
+                self.windows.append(record)
+                return
+            case WindowClosed():
+                self.windows = [each for each in self.windows if each.component != record.component]
+                return
+            case PlaneFrozen():
+                self.frozen = record.frozen
+                return
+            case IncidentOpened():
+                name = incident_id(seq)
+                self.cases[name] = Case(
+                    incident=Incident(
+                        id=name,
+                        state=IncidentState.OPEN,
+                        culprit=record.culprit,
+                        fault_class=record.fault_class,
+                        severity=record.severity,
+                        opened_ns=at_ns,
+                        onset_ns=record.onset_ns,
+                    ),
+                    moved_ns=at_ns,
+                )
+                self._forget()
+            case RunStarted():
+                self.run_starts.append(at_ns)
+            case _:
+                pass
+        name = incident_id(seq) if isinstance(record, IncidentOpened) else record.incident
+        case = self.cases.get(name)
+        if case is None:
+            raise InvariantError(f"entry {seq}: {kind_of(record)} of unknown incident {name}")
+        text = _fold_case(case, record, seq, at_ns)
+        case.events.append(Event(at_ns=at_ns, seq=seq, kind=kind_of(record), text=text))
+
+    def _forget(self) -> None:
+        resolved = [name for name, case in self.cases.items() if not case.live]
+        for name in resolved[: max(0, len(self.cases) - CASES_KEPT)]:
+            del self.cases[name]
+
+
+def _fold_case(case: Case, record: Trail, seq: int, at_ns: int) -> str:
+    """Takes one record into its incident; gives the line for people."""
+    text = ""
+    match record:
+        case IncidentOpened():
+            text = _fold_diagnosis(case, record.diagnosis, "cause", seq, at_ns)
+        case DiagnosisJoined():
+            text = _fold_diagnosis(case, record.diagnosis, record.role, seq, at_ns)
+        case IncidentRerooted():
+            case.incident = msgspec.structs.replace(
+                case.incident,
+                culprit=record.culprit,
+                fault_class=record.fault_class,
+                severity=record.severity,
+            )
+            case.stages.pop("diagnosis", None)
+            text = f"not {record.culprit_before}: " + _fold_diagnosis(
+                case, record.diagnosis, "cause", seq, at_ns
+            )
+        case IncidentMoved():
+            text = _fold_state(case, record, seq, at_ns)
+        case ProposalJudged():
+            verdict = record.verdict
+            text = (
+                f"{verdict.action.workflow} on {verdict.action.target}: {verdict.reason} "
+                f"by {', '.join(verdict.rules)}"
+            )
+        case DecisionMade():
+            text = _fold_decision(case, record, seq, at_ns)
+        case _:
+            text = _fold_run(case, record, seq, at_ns)
+    return text
+
+
+def _fold_diagnosis(case: Case, diagnosis: Diagnosis, role: Role, seq: int, at_ns: int) -> str:
+    incident = case.incident
+    best = diagnosis.hypotheses[0]
+    case.known.add((diagnosis.agent, best.fault_class, best.culprit))
+    onset_ns = min((each.onset_ns for each in diagnosis.symptoms), default=diagnosis.made_ns)
+    case.incident = msgspec.structs.replace(
+        incident,
+        diagnoses=(*incident.diagnoses, diagnosis),
+        onset_ns=min(incident.onset_ns, onset_ns),
+    )
+    if role == "cause":
+        case.causes.append(diagnosis)
+    seen = min(diagnosis.symptoms, key=lambda each: each.detected_ns, default=None)
+    if seen is not None and "evidence" not in case.stages:
+        text = f"{seen.metric}@{seen.entity} {seen.kind} ({seen.value:g}, normal {seen.expected:g})"
+        case.stages["evidence"] = Stage(at_ns=seen.detected_ns, seq=seq, text=text)
+    text = f"{best.fault_class} of {best.culprit} ({best.confidence:.2f}, {diagnosis.agent})"
+    case.stages.setdefault("diagnosis", Stage(at_ns=at_ns, seq=seq, text=text))
+    return f"{role}: {text}"
+
+
+def _fold_state(case: Case, record: IncidentMoved, seq: int, at_ns: int) -> str:
+    before = case.incident.state
+    case.incident = advance(case.incident, record.state)
+    case.moved_ns = at_ns
+    case.reason = record.reason
+    if record.state is IncidentState.RESOLVED:
+        case.incident = msgspec.structs.replace(case.incident, closed_ns=at_ns)
+        case.stages["verified"] = Stage(at_ns=at_ns, seq=seq, text=record.reason)
+    elif before is IncidentState.RESOLVED:
+        case.incident = msgspec.structs.replace(case.incident, closed_ns=0)
+        case.reopens += 1
+    return f"{before} → {record.state}: {record.reason}"
+
+
+def _fold_decision(case: Case, record: DecisionMade, seq: int, at_ns: int) -> str:
+    decision = record.decision
+    case.incident = msgspec.structs.replace(
+        case.incident, decisions=(*case.incident.decisions, decision)
+    )
+    last = decision.verdicts[-1] if decision.verdicts else None
+    text = f"{decision.outcome}: {decision.reason}"
+    if decision.outcome == "run" and last is not None:
+        text = f"{last.action.workflow} on {last.action.target}, by {', '.join(last.rules)}"
+    case.stages["decision"] = Stage(at_ns=at_ns, seq=seq, text=text)
+    return text
+
+
+def _fold_run(case: Case, record: Trail, seq: int, at_ns: int) -> str:
+    text = ""
+    match record:
+        case RunStarted():
+            case.incident = msgspec.structs.replace(
+                case.incident, tried=(*case.incident.tried, record.workflow)
+            )
+            case.acted, case.following = True, False
+            case.workflow, case.target, case.outcome = record.workflow, record.target, ""
+            text = f"{record.workflow} on {record.target} {record.parameters}"
+        case StepIntended():
+            text = f"{record.leg} {record.step}: {record.command} through {record.through}"
+        case StepUnanswered():
+            text = f"{record.key}: attempt {record.attempt} unanswered: {record.message}"
+        case StepReplied():
+            text = f"{record.leg} {record.step}: {record.code} {record.message}".strip()
+            if record.replaced:
+                text += f", replaced {record.replaced}"
+            if record.leg == "do":
+                done = f"{case.workflow} step {record.step}: {record.code}"
+                case.stages["action"] = Stage(at_ns=at_ns, seq=seq, text=done)
+        case ProbeRead():
+            text = f"{record.phase}: {record.result}: {'; '.join(record.seen)}"
+        case RunMoved():
+            case.following = record.phase in {"following", "returning", "confirming", "repeating"}
+            text = f"{record.phase} {record.step}: {record.reason}"
+        case RunEnded():
+            case.following, case.outcome = False, record.outcome
+            text = f"{record.workflow}: {record.outcome} {record.reason}".strip()
+        case _:
+            raise InvariantError(f"entry {seq}: {kind_of(record)} is not of a remediation")
+    return text

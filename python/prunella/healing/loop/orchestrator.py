@@ -1,0 +1,522 @@
+"""Diagnoses, readings and heartbeats in; incidents, decisions and remediations out.
+
+The one place that knows the order of the stages: merge by cause → decide → remediate → close. It is
+a plain object with one writer and `tick(now_ns)`; it never waits, starts no thread and asks no
+clock, so that a simulation drives it through hours in seconds. All that it knows is folded from the
+ledger: a record that cannot be written stops every act.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from prunella.errors import AuthenticationError, JournalError, UsageError
+from prunella.healing.decide import Circumstances, Decider, RefusalReason, WorkflowFacts
+from prunella.healing.incident import (
+    Decision,
+    Diagnosis,
+    Hypothesis,
+    IncidentState,
+    Proposal,
+    Symptom,
+    Topology,
+)
+from prunella.healing.incident.trail import (
+    DecisionMade,
+    DiagnosisJoined,
+    IncidentMoved,
+    IncidentOpened,
+    IncidentRerooted,
+    PlaneFrozen,
+    ProposalJudged,
+    Role,
+    RunRecord,
+    Trail,
+    WindowClosed,
+    WindowOpened,
+    kind_of,
+)
+from prunella.healing.loop.book import Book, Case
+from prunella.healing.loop.merge import place
+from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.remediate import (
+    Executor,
+    Missing,
+    Run,
+    Surroundings,
+    Table,
+    Workflow,
+    fill_parameters,
+    fill_probe,
+    look,
+)
+from prunella.telemetry import Reading
+
+INBOX_MAX = 1024
+"""Diagnoses that wait for a tick; beyond it the oldest is dropped and counted, so that a mad agent
+can neither fill the memory nor keep others out for long."""
+
+_S = IncidentState
+
+
+class Ledger(Protocol):
+    """The append-only record; whoever cannot append must not act."""
+
+    def append(self, kind: str, record: msgspec.Struct, now_ns: int) -> int:
+        """Writes one record and gives its sequence number."""
+        ...
+
+
+class Orchestrator:
+    """Runs every incident from its first evidence to its end."""
+
+    def __init__(
+        self,
+        *,
+        settings: LoopSettings,
+        ledger: Ledger,
+        decider: Decider,
+        catalogue: Mapping[str, Workflow],
+        table: Table,
+        book: Book,
+        started_ns: int,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._decider = decider
+        self._catalogue = catalogue
+        self._table = table
+        self.topology = Topology(settings.components)
+        self.book = book
+        self._executor: Executor | None = None
+        self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
+        self._heartbeats: dict[str, int] = {}
+        self._started_ns = started_ns
+        self._heard_ns = 0
+        self._gone_ns: dict[str, int] = {}
+        self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ticks": 0}
+        self.failed = ""
+
+    def attach(self, executor: Executor) -> None:
+        """Takes the executor, whose `write` is this orchestrator's `record`."""
+        self._executor = executor
+
+    @property
+    def executor(self) -> Executor:
+        """Who acts."""
+        if self._executor is None:
+            raise UsageError("the orchestrator has no executor yet")
+        return self._executor
+
+    # What comes in --------------------------------------------------------------------------
+
+    def hear_reading(self, reading: Reading, now_ns: int) -> None:
+        """Takes one reading."""
+        self._heard_ns = now_ns
+        self._table.put(reading)
+
+    def hear_diagnosis(self, diagnosis: Diagnosis, now_ns: int) -> None:
+        """Takes one piece of advice; it is looked at on the next tick."""
+        self._heard_ns = now_ns
+        self.counters["diagnoses"] += 1
+        if len(self._inbox) == INBOX_MAX:
+            self.counters["dropped"] += 1
+        if diagnosis.hypotheses:
+            self._inbox.append(diagnosis)
+
+    def hear_heartbeat(self, agent: str, now_ns: int) -> None:
+        """Takes a sign of life of an agent."""
+        self._heard_ns = now_ns
+        if agent in self._settings.agents:
+            self._heartbeats[agent] = now_ns
+
+    def open_window(
+        self, component: str, seconds: int, actor: str, reason: str, now_ns: int
+    ) -> WindowOpened:
+        """A person begins maintenance.
+
+        Raises:
+            UsageError: The component is not known, or the length is not 1 s to 24 h.
+        """
+        if self.topology.get(component) is None:
+            known = ", ".join(each.name for each in self.topology.components)
+            raise UsageError(f"no component {component!r}; there are {known}")
+        if not 1 <= seconds <= 86_400:
+            raise UsageError(f"{seconds} s should be 1 to 86400")
+        window = WindowOpened(
+            component=component,
+            start_ns=now_ns,
+            end_ns=now_ns + seconds * 1_000_000_000,
+            actor=actor,
+            reason=reason,
+        )
+        self.record(window, now_ns)
+        return window
+
+    def close_window(self, component: str, actor: str, now_ns: int) -> None:
+        """A person ends maintenance early."""
+        self.record(WindowClosed(component=component, actor=actor), now_ns)
+
+    def freeze(self, *, frozen: bool, actor: str, reason: str, now_ns: int) -> None:
+        """A person stops all acts, or allows them again."""
+        self.record(PlaneFrozen(frozen=frozen, actor=actor, reason=reason), now_ns)
+
+    # The ledger -----------------------------------------------------------------------------
+
+    def record(self, record: Trail, now_ns: int) -> int:
+        """Into the ledger, and only then into the book.
+
+        Raises:
+            JournalError: It could not be written. From then on nothing is done any more.
+        """
+        if self.failed:
+            raise JournalError(f"the ledger failed before: {self.failed}")
+        try:
+            seq = self._ledger.append(kind_of(record), record, now_ns)
+        except (JournalError, OSError) as error:
+            self.failed = f"{type(error).__name__}: {error}"
+            raise JournalError(self.failed) from error
+        self.book.fold(seq, record, now_ns)
+        return seq
+
+    def resume(self, entries: Iterable[tuple[int, int, Trail]], now_ns: int) -> int:
+        """Folds an earlier life's entries (seq, time, record); gives how many runs go on."""
+        for seq, at_ns, record in entries:
+            self.book.fold(seq, record, at_ns)
+            if isinstance(record, RunRecord):
+                self.executor.fold(record, at_ns)
+        self.executor.resumed(now_ns)
+        for run in self.executor.active():
+            case = self.book.cases[run.incident]
+            if case.incident.state is _S.DECIDING:
+                # The earlier life ended between the run's first record and the incident's move.
+                self._move(case, _S.REMEDIATING, case.workflow, now_ns)
+        return len(self.executor.active())
+
+    # The loop -------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """Does all that is due; nothing at all once the ledger failed."""
+        self.counters["ticks"] += 1
+        if self.failed:
+            return
+        try:
+            self._listen_for_agents(now_ns)
+            while self._inbox:
+                self._take(self._inbox.popleft(), now_ns)
+            for case in self.book.live():
+                if case.incident.state in {_S.OPEN, _S.DECIDING}:
+                    self._decide(case, now_ns)
+                elif case.incident.state in {_S.SUPPRESSED, _S.ESCALATED}:
+                    self._review(case, now_ns)
+            self.executor.tick(now_ns)
+            for run in list(self.executor.runs.values()):
+                self._follow(run, now_ns)
+        except JournalError:
+            if not self.failed:
+                raise
+
+    def _listen_for_agents(self, now_ns: int) -> None:
+        """A mute agent is a symptom of its own, unless it is we who hear nothing."""
+        settings = self._settings
+        for agent in settings.agents:
+            heard_ns = self._heartbeats.get(agent, self._started_ns + settings.grace_ns)
+            age_ns = max(0, now_ns - heard_ns)
+            self._table.put(
+                Reading(
+                    metric="agent_heartbeat_age_seconds",
+                    entity=agent,
+                    value=age_ns / 1e9,
+                    ts_event_ns=now_ns,
+                    ts_init_ns=now_ns,
+                )
+            )
+            deaf = now_ns - self._heard_ns > settings.deaf_ns
+            if age_ns > settings.heartbeat_age_ns_max and not deaf:
+                self._take(_lost(agent, heard_ns, age_ns, settings, now_ns), now_ns)
+
+    def _take(self, diagnosis: Diagnosis, now_ns: int) -> None:
+        """Puts a diagnosis where it belongs."""
+        placement = place(
+            diagnosis,
+            self.book.cases.values(),
+            topology=self.topology,
+            settings=self._settings,
+            now_ns=now_ns,
+        )
+        best = diagnosis.hypotheses[0]
+        if placement.how == "open":
+            self.record(
+                IncidentOpened(
+                    culprit=best.culprit,
+                    fault_class=best.fault_class,
+                    severity=diagnosis.severity,
+                    onset_ns=min(
+                        (each.onset_ns for each in diagnosis.symptoms), default=diagnosis.made_ns
+                    ),
+                    diagnosis=diagnosis,
+                ),
+                now_ns,
+            )
+            return
+        case = self.book.cases[placement.incident]
+        if placement.how == "reopen":
+            self._join(case.incident.id, "cause", diagnosis, now_ns)
+            self._move(case, _S.DECIDING, "the cause is back", now_ns)
+            return
+        if (diagnosis.agent, best.fault_class, best.culprit) in case.known:
+            self.counters["repeated"] += 1
+            return
+        if placement.how == "reroot":
+            self._reroot(case, diagnosis, now_ns)
+        elif placement.how == "cause":
+            known = {each.workflow for cause in case.causes for each in cause.proposals}
+            fresh = {each.workflow for each in diagnosis.proposals} - known
+            self._join(case.incident.id, "cause", diagnosis, now_ns)
+            if case.incident.state is _S.ESCALATED and fresh:
+                self._move(case, _S.DECIDING, "new advice", now_ns)
+        else:
+            role: Role = "straggler" if placement.how == "straggler" else "consequence"
+            self._join(case.incident.id, role, diagnosis, now_ns)
+
+    def _join(self, incident: str, role: Role, diagnosis: Diagnosis, now_ns: int) -> None:
+        self.record(DiagnosisJoined(incident=incident, role=role, diagnosis=diagnosis), now_ns)
+
+    def _reroot(self, case: Case, diagnosis: Diagnosis, now_ns: int) -> None:
+        best = diagnosis.hypotheses[0]
+        self.record(
+            IncidentRerooted(
+                incident=case.incident.id,
+                culprit=best.culprit,
+                fault_class=best.fault_class,
+                severity=diagnosis.severity,
+                culprit_before=case.incident.culprit,
+                diagnosis=diagnosis,
+            ),
+            now_ns,
+        )
+        if case.incident.state is _S.ESCALATED:
+            self._move(case, _S.DECIDING, "a better culprit", now_ns)
+
+    # Deciding -------------------------------------------------------------------------------
+
+    def _decide(self, case: Case, now_ns: int) -> None:
+        """Asks policy once the advice has settled and the preconditions can be told."""
+        incident = case.incident
+        if any(each.ended is None for each in self.executor.of(incident.id)):
+            return
+        if incident.state is _S.OPEN:
+            independent = incident.fault_class in self._settings.independent_classes
+            if not independent and now_ns - incident.opened_ns < self._settings.settle_ns:
+                return
+            self._move(case, _S.DECIDING, "advice has settled", now_ns)
+        proposals = self._proposals(case)
+        circumstances, wait = self._circumstances(case, proposals, now_ns)
+        if wait:
+            return
+        decision = self._decider.decide(case.incident, proposals, circumstances, now_ns)
+        for proposal, verdict in zip(proposals, decision.verdicts, strict=False):
+            self.record(
+                ProposalJudged(incident=incident.id, proposal=proposal, verdict=verdict), now_ns
+            )
+        self.record(DecisionMade(incident=incident.id, decision=decision), now_ns)
+        self._carry_out(case, decision, now_ns)
+
+    def _carry_out(self, case: Case, decision: Decision, now_ns: int) -> None:
+        if decision.outcome == "nothing":
+            self._move(case, _S.SUPPRESSED, decision.reason, now_ns)
+        elif decision.outcome == "ask" or decision.signed is None:
+            self._move(case, _S.ESCALATED, decision.reason, now_ns)
+        else:
+            try:
+                self.executor.start(decision.signed, decision.verdicts[-1].action, now_ns)
+            except (AuthenticationError, UsageError) as error:
+                self._move(case, _S.ESCALATED, str(error)[:200], now_ns)
+            else:
+                self._move(case, _S.REMEDIATING, case.workflow, now_ns)
+
+    @staticmethod
+    def _proposals(case: Case) -> tuple[Proposal, ...]:
+        """Advice for the present culprit, the surest first, each workflow and target once."""
+        found: dict[tuple[str, str], Proposal] = {}
+        for diagnosis in case.causes:
+            if diagnosis.hypotheses[0].culprit != case.incident.culprit:
+                continue
+            for proposal in diagnosis.proposals:
+                key = (proposal.workflow, proposal.target)
+                if key not in found or proposal.confidence > found[key].confidence:
+                    found[key] = proposal
+        return tuple(sorted(found.values(), key=lambda each: -each.confidence))
+
+    def _circumstances(
+        self, case: Case, proposals: tuple[Proposal, ...], now_ns: int
+    ) -> tuple[Circumstances, bool]:
+        """What else is so; and whether to wait, because a precondition cannot be told yet."""
+        infeasible: dict[tuple[str, str], RefusalReason] = {}
+        parameters: dict[tuple[str, str], dict[str, str]] = {}
+        wait = False
+        for proposal in proposals:
+            workflow = self._catalogue.get(proposal.workflow)
+            if workflow is None or proposal.workflow in case.incident.tried:
+                continue
+            key = (proposal.workflow, proposal.target)
+            values = self._fill(case, workflow, proposal, now_ns)
+            if values is None:
+                infeasible[key] = RefusalReason.PARAMETERS_INVALID
+            else:
+                parameters[key] = values
+                if self._present(case, workflow, proposal.target, values, now_ns) is not True:
+                    infeasible[key] = RefusalReason.PRECONDITION_UNMET
+            patience_ns = workflow.preconditions.timeout_ns if workflow.preconditions else 0
+            wait = wait or (key in infeasible and now_ns - case.moved_ns < patience_ns)
+        circumstances = Circumstances(
+            workflows={
+                name: WorkflowFacts(causes=frozenset(each.causes), loosens=each.loosens)
+                for name, each in self._catalogue.items()
+            },
+            maintenance=self.book.maintenance(now_ns),
+            touched=frozenset(
+                each.started.target for each in self.executor.active() if not each.cured
+            ),
+            actions_last_hour=self.book.actions_last_hour(now_ns),
+            frozen=self.book.frozen,
+            infeasible=infeasible,
+            parameters=parameters,
+        )
+        return circumstances, wait
+
+    def _fill(
+        self, case: Case, workflow: Workflow, proposal: Proposal, now_ns: int
+    ) -> dict[str, str] | None:
+        around = Surroundings(
+            target=proposal.target,
+            advice=proposal.parameters,
+            venue=self._venue(case),
+            venues=tuple(self._settings.venues),
+        )
+        try:
+            return fill_parameters(workflow.parameters, around, self._table, now_ns)
+        except Missing:
+            return None
+
+    def _venue(self, case: Case) -> str:
+        """The failing venue: the culprit's, or the one that the evidence is labelled with."""
+        venues = self._settings.venues
+        for name, component in venues.items():
+            if component == case.incident.culprit:
+                return name
+        labels = (
+            symptom.labels.get("venue", "")
+            for diagnosis in case.causes
+            for symptom in diagnosis.symptoms
+        )
+        return next((each for each in labels if each in venues), "")
+
+    def _present(
+        self, case: Case, workflow: Workflow, target: str, values: dict[str, str], now_ns: int
+    ) -> bool | None:
+        """Whether our own readings show the fault (None: cannot be told)."""
+        if workflow.preconditions is None:
+            return True
+        filled = {**values, "target": target, "incident": case.incident.id}
+        sight = look(
+            fill_probe(workflow.preconditions, filled),
+            self._table,
+            target=target,
+            baseline={},
+            since_ns=0,
+            now_ns=now_ns,
+        )
+        return sight.good
+
+    # Closing --------------------------------------------------------------------------------
+
+    def _review(self, case: Case, now_ns: int) -> None:
+        """A suppressed or escalated incident: over by itself, or its window has ended."""
+        proposals = self._proposals(case)
+        name = case.incident.id
+        present: list[bool | None] = []
+        for proposal in proposals:
+            workflow = self._catalogue.get(proposal.workflow)
+            if workflow is None or workflow.preconditions is None:
+                continue
+            values = self._fill(case, workflow, proposal, now_ns)
+            if values is not None:
+                present.append(self._present(case, workflow, proposal.target, values, now_ns))
+        if present and all(each is False for each in present):
+            since_ns = self._gone_ns.setdefault(name, now_ns)
+            suppressed = case.incident.state is _S.SUPPRESSED
+            settings = self._settings
+            quiet_ns = settings.suppressed_quiet_ns if suppressed else settings.escalated_quiet_ns
+            if now_ns - since_ns >= quiet_ns:
+                del self._gone_ns[name]
+                self._move(case, _S.RESOLVED, "gone by itself", now_ns)
+            return
+        self._gone_ns.pop(name, None)
+        if case.incident.state is not _S.SUPPRESSED or self.book.frozen:
+            return
+        touched = {case.incident.culprit, *(each.target for each in proposals)}
+        if not touched & self.book.maintenance(now_ns) and True in present:
+            self._move(case, _S.DECIDING, "the maintenance window has ended", now_ns)
+
+    def _follow(self, run: Run, now_ns: int) -> None:
+        """Moves the incident along with its remediation."""
+        case = self.book.cases.get(run.incident)
+        if case is None or case.workflow != run.started.workflow:
+            return
+        state = case.incident.state
+        if state is _S.REMEDIATING and run.phase == "verifying" and run.ended is None:
+            self._move(case, _S.VERIFYING, "all asked, now the goal", now_ns)
+        elif state is _S.VERIFYING and run.phase in {"acting", "undoing"} and run.ended is None:
+            self._move(case, _S.REMEDIATING, run.phase, now_ns)
+        elif state in {_S.REMEDIATING, _S.VERIFYING}:
+            if run.cured or run.ended == "cured":
+                if state is _S.REMEDIATING:
+                    self._move(case, _S.VERIFYING, "the goal held", now_ns)
+                seen = run.last_probe.seen if run.last_probe else ()
+                self._move(case, _S.RESOLVED, "; ".join(seen) or run.started.workflow, now_ns)
+            elif run.ended == "rolled_back":
+                self._move(case, _S.DECIDING, f"{run.started.workflow} did not help", now_ns)
+            elif run.ended == "rollback_failed":
+                self._move(case, _S.ESCALATED, "could not be undone", now_ns)
+        elif state is _S.RESOLVED and run.ended == "return_failed" and case.reason != "way back":
+            self._move(case, _S.ESCALATED, "way back", now_ns)
+
+    def _move(self, case: Case, state: IncidentState, reason: str, now_ns: int) -> None:
+        self.record(IncidentMoved(incident=case.incident.id, state=state, reason=reason), now_ns)
+
+
+def _lost(agent: str, heard_ns: int, age_ns: int, settings: LoopSettings, now_ns: int) -> Diagnosis:
+    """The diagnosis of a mute agent, which the plane makes itself."""
+    symptom = Symptom(
+        domain="execution",
+        detector="heartbeat",
+        metric="agent_heartbeat_age_seconds",
+        entity=agent,
+        kind="silence",
+        score=age_ns / settings.heartbeat_age_ns_max,
+        value=age_ns / 1e9,
+        expected=0.5,
+        onset_ns=heard_ns,
+        detected_ns=now_ns,
+    )
+    return Diagnosis(
+        agent="healing",
+        domain="execution",
+        severity="medium",
+        hypotheses=(
+            Hypothesis(
+                fault_class="agent.lost",
+                culprit=agent,
+                confidence=0.95,
+                evidence=(f"agent_heartbeat_age_seconds@{agent}",),
+                rule="heartbeat",
+            ),
+        ),
+        proposals=(Proposal(workflow="restart-with-warm-up", target=agent, confidence=0.95),),
+        symptoms=(symptom,),
+        reasoner="heartbeat@1",
+        made_ns=now_ns,
+    )
