@@ -33,6 +33,10 @@ pub struct MarketConfig {
     pub venue: u8,
     /// The venue's symbol, such as `BTCUSDT`.
     pub symbol: String,
+    /// The asset that is bought and sold, such as `BTC`.
+    pub base: String,
+    /// The asset that prices are in, such as `USDT`; fees and balances are read in it.
+    pub quote: String,
     /// Smallest price step.
     pub tick: Price,
     /// Smallest quantity step.

@@ -3,8 +3,9 @@
 use crate::breaker::Breaker;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
+use crate::cross_check::Top;
 use crate::event::{Channel, Event};
-use crate::market::{Change, Market, MarketStatus};
+use crate::market::{Change, Diff, Market, MarketStatus};
 use crate::order::{FillLog, OrderTable};
 use crate::output::Output;
 use crate::position::Position;
@@ -249,7 +250,7 @@ impl Engine {
                 state.snapshot.settle();
                 self.look(now_ns, id, outputs);
             }
-            Change::NeedsSnapshot | Change::Gap | Change::Crossed => {
+            Change::NeedsSnapshot | Change::Gap | Change::Crossed | Change::Contradicted => {
                 if matches!(event, Event::DepthSnapshot { .. }) {
                     state.snapshot.failed(now_ns, 0);
                 }
@@ -336,20 +337,16 @@ impl MarketState {
                 ..
             } => self.market.on_diff(
                 now_ns,
-                first_update_id,
-                final_update_id,
-                previous_update_id,
-                bids,
-                asks,
+                &Diff { first_update_id, final_update_id, previous_update_id, bids, asks },
             ),
             Event::DepthSnapshot { last_update_id, bids, asks, .. } => {
-                self.market.on_snapshot(now_ns, last_update_id, bids, asks)
+                self.market.on_snapshot(last_update_id, bids, asks)
             }
             Event::BookTicker { update_id, bid, ask, .. } => {
-                self.market.on_ticker(now_ns, update_id, bid, ask)
+                self.market.on_ticker(now_ns, Top { update_id, bid, ask })
             }
-            Event::Trade { .. } => {
-                self.market.on_trade(now_ns);
+            Event::Trade { trade_id, .. } => {
+                self.market.on_trade(now_ns, trade_id);
                 Change::None
             }
             _ => Change::None,

@@ -3,7 +3,7 @@
 use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, VenueId};
 
 /// One price level; quantity zero removes it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Level {
     /// Where.
     pub price: Price,

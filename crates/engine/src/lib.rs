@@ -3,18 +3,17 @@
 //! No clock, no socket, no randomness, no allocation in the steady state. Time comes with the event.
 //! [`engine::Engine::step`] is the door: an event goes in, orders, questions and records come out.
 
+pub mod book;
 pub mod breaker;
 pub mod command;
 pub mod config;
 pub mod counters;
+pub mod cross_check;
 pub mod engine;
 pub mod event;
 mod execute;
 mod guard;
-#[allow(missing_docs)]
 pub mod indicator;
-#[allow(missing_docs)]
-#[allow(clippy::new_without_default)]
 pub mod market;
 
 pub mod matching;

@@ -149,6 +149,8 @@ mod tests {
         MarketConfig {
             venue: 0,
             symbol: "BTCUSDT".into(),
+            base: "BTC".into(),
+            quote: "USDT".into(),
             tick: Price(SCALE / 100),
             lot: Quantity(SCALE / 1000),
             quantity_min: Quantity(SCALE / 100),
