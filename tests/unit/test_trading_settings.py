@@ -26,7 +26,7 @@ def _risk(**changes: str) -> RiskSettings:
 
 
 def _market(venue: str, **changes: str) -> MarketSettings:
-    instrument = Instrument(symbol="BTCUSDT", tick="0.01", lot="0.00001")
+    instrument = Instrument(symbol="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="0.00001")
     return MarketSettings(venue=venue, instrument=instrument, risk=_risk(**changes))
 
 

@@ -78,6 +78,8 @@ def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
     return {
         "venue": venues.index(market.venue),
         "symbol": instrument.symbol,
+        "base": instrument.base,
+        "quote": instrument.quote,
         "tick": positive("tick", instrument.tick),
         "lot": lot,
         **risk.raw(),

@@ -12,18 +12,23 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         symbol: The venue's symbol, such as `BTCUSDT`.
+        base: The asset that is bought and sold, such as `BTC`.
+        quote: The asset that prices are in, such as `USDT`; fees and balances are read in it.
         tick: Smallest price step, decimal text.
         lot: Smallest quantity step, decimal text.
     """
 
     symbol: str
+    base: str
+    quote: str
     tick: str
     lot: str
 
     def __post_init__(self) -> None:
         """Refuses steps that are not positive decimals."""
-        if not self.symbol:
-            raise ValueError("symbol: expected a name such as 'BTCUSDT', found nothing")
+        for field, example in (("symbol", "BTCUSDT"), ("base", "BTC"), ("quote", "USDT")):
+            if not getattr(self, field):
+                raise ValueError(f"{field}: expected a name such as {example!r}, found nothing")
         positive("tick", self.tick)
         positive("lot", self.lot)
 
