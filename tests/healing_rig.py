@@ -70,7 +70,6 @@ class Rig:
         assert len(self.cases) == 1, [each.incident for each in self.cases]
         return self.cases[0]
 
-    @property
     def state(self) -> IncidentState:
         """Where the only incident stands."""
         return self.case.incident.state
@@ -138,6 +137,7 @@ def check(rig: Rig) -> None:
     started: set[tuple[str, str]] = set()
     intents: dict[str, int] = {}
     ended: dict[tuple[str, str], str] = {}
+    record: Any
     for seq, _, record in rig.ledger.read():
         match type(record).__name__:
             case "DecisionMade":

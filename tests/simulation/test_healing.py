@@ -10,7 +10,7 @@ def test_crashed_engine_is_restarted_and_verified() -> None:
     rig.run(3)
     rig.crash_engine()
     rig.run(8)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["Restart"]
     assert set(rig.case.stages) == {"evidence", "diagnosis", "decision", "action", "verified"}
     check(rig)
@@ -22,7 +22,7 @@ def test_silent_venue_is_left_and_returned_to() -> None:
     rig.run(3)
     rig.freeze_primary()
     rig.run(4)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.stack.active == "backup"
     rig.run(5)
     assert rig.stack.active == "backup"
@@ -40,7 +40,7 @@ def test_cpu_hog_is_reniced_and_no_more() -> None:
     rig.run(3)
     rig.burn()
     rig.run(5)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["Renice"]
     check(rig)
 
@@ -51,7 +51,7 @@ def test_stubborn_cpu_hog_is_stopped_at_last() -> None:
     rig.run(3)
     rig.burn(stubborn=2)
     rig.run(16)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["Renice", "Pin", "Stop"]
     check(rig)
 
@@ -62,7 +62,7 @@ def test_overloaded_order_path_is_relieved() -> None:
     rig.run(3)
     rig.overload()
     rig.run(10)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["SetOrderRate"]
     assert rig.stack.rate < 5
     check(rig)
@@ -86,10 +86,10 @@ def test_planned_agent_restart_is_left_alone() -> None:
     rig.plane.open_window("agent-io", 20, "ana", "upgrade", rig.stack.now_ns)
     rig.stack.kill("agent-io")
     rig.run(5)
-    assert rig.state is IncidentState.SUPPRESSED
+    assert rig.state() is IncidentState.SUPPRESSED
     rig.stack.processes["agent-io"].up = True
     rig.run(20)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == []
     check(rig)
 
@@ -101,7 +101,7 @@ def test_agent_that_stays_down_after_its_window_is_restarted() -> None:
     rig.plane.open_window("agent-io", 10, "ana", "upgrade", rig.stack.now_ns)
     rig.stack.kill("agent-io")
     rig.run(20)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["Restart"]
     check(rig)
 
@@ -113,7 +113,7 @@ def test_lost_agent_is_restarted() -> None:
     rig.stack.kill("agent-http")
     rig.run(8)
     assert rig.case.incident.culprit == "agent-http"
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
     assert rig.acts() == ["Restart"]
     check(rig)
 
@@ -139,11 +139,11 @@ def test_wrong_diagnosis_is_not_acted_on() -> None:
         workflow="restart-with-warm-up",
     )
     rig.run(3)
-    assert rig.state is IncidentState.ESCALATED
+    assert rig.state() is IncidentState.ESCALATED
     assert rig.case.reason == "PRECONDITION_UNMET"
     assert rig.acts() == []
     rig.run(11)
-    assert rig.state is IncidentState.RESOLVED
+    assert rig.state() is IncidentState.RESOLVED
 
 
 def test_remedy_that_does_not_help_is_undone_and_escalated() -> None:
@@ -153,7 +153,7 @@ def test_remedy_that_does_not_help_is_undone_and_escalated() -> None:
     rig.stack.refuse.add("Stop")
     rig.burn(stubborn=2)
     rig.run(25)
-    assert rig.state is IncidentState.ESCALATED
+    assert rig.state() is IncidentState.ESCALATED
     assert rig.acts() == ["Renice", "Pin", "Stop", "Pin", "Renice"]
     assert rig.stack.offender is not None
     assert (rig.stack.offender.nice, rig.stack.offender.cpu) == (0, 0)
@@ -167,7 +167,7 @@ def test_engine_that_dies_again_and_again_is_given_to_a_person() -> None:
     rig.stack.cursed.add("engine")
     rig.crash_engine()
     rig.run(30)
-    assert rig.state is IncidentState.ESCALATED
+    assert rig.state() is IncidentState.ESCALATED
     assert rig.acts() == ["Restart"]
     check(rig)
 
@@ -180,7 +180,7 @@ def test_silent_target_is_asked_again_with_the_same_key() -> None:
         rig.stack.silent["supervisor"] = 3
         rig.crash_engine()
         rig.run(12)
-        assert rig.state is IncidentState.RESOLVED
+        assert rig.state() is IncidentState.RESOLVED
         assert rig.stack.processes["engine"].starts == 1
         check(rig)
 
@@ -212,7 +212,7 @@ def test_killed_plane_resumes_after_any_record() -> None:
             if not rig.crashes:
                 break
             check(rig)
-            assert rig.state is IncidentState.RESOLVED, (fault, at)
+            assert rig.state() is IncidentState.RESOLVED, (fault, at)
             assert len(rig.acts()) == len(rig.stack.replies), (fault, at)
             assert len(set(rig.acts())) == 1, (fault, at, rig.acts())
         assert at > 8
