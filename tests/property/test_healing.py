@@ -8,15 +8,6 @@ from hypothesis import strategies as st
 from prunella.healing.incident import IncidentState
 
 CULPRITS = ["engine", "exchange-primary", "exchange-backup", "bus", "pid:4242", "pid:1", "x"]
-    "engine",
-    "exchange-primary",
-    "exchange-backup",
-    "bus",
-    "pid:4242",
-    "pid:1",
-    "host",
-    "x",
-]
 FAULTS = ["process.crashed", "venue.silent", "cpu.contention", "order_path.overloaded", "nonsense"]
 WORKFLOWS = [
     "restart-with-warm-up",
@@ -35,9 +26,7 @@ advice = st.fixed_dictionaries(
         "target": st.sampled_from(CULPRITS),
         "confidence": st.sampled_from([0.1, 0.7, 0.95, 5.0]),
         "evidence": st.sampled_from([(), ("a@engine",), ("a@exchange-primary", "b@engine")]),
-        "parameters": st.dictionaries(
-            st.sampled_from(["venue", "pid"]), st.text(max_size=5)
-        ),
+        "parameters": st.dictionaries(st.sampled_from(["venue", "pid"]), st.text(max_size=5)),
     }
 )
 moves = st.one_of(
