@@ -58,7 +58,11 @@ INBOX_MAX = 1024
 """Diagnoses that wait for a tick; beyond it the oldest is dropped and counted, so that a mad agent
 can neither fill the memory nor keep others out for long."""
 
+CROWD_NS = 30_000_000_000
+"""How long a decision waits for other remediations to end before a person is asked instead."""
+
 _S = IncidentState
+_TOO_EARLY = frozenset({RefusalReason.PRECONDITION_UNMET, RefusalReason.PARAMETERS_INVALID})
 
 
 class Ledger(Protocol):
@@ -371,15 +375,18 @@ class Orchestrator:
                     infeasible[key] = RefusalReason.PRECONDITION_UNMET
             patience_ns = workflow.preconditions.timeout_ns if workflow.preconditions else 0
             wait = wait or (key in infeasible and now_ns - case.moved_ns < patience_ns)
+        touched = frozenset(
+            each.started.target for each in self.executor.active() if not each.cured
+        )
+        crowded = len(touched) >= self._settings.decide.components_touched_max
+        wait = wait or (crowded and now_ns - case.moved_ns < CROWD_NS)
         circumstances = Circumstances(
             workflows={
                 name: WorkflowFacts(causes=frozenset(each.causes), loosens=each.loosens)
                 for name, each in self._catalogue.items()
             },
             maintenance=self.book.maintenance(now_ns),
-            touched=frozenset(
-                each.started.target for each in self.executor.active() if not each.cured
-            ),
+            touched=touched,
             actions_last_hour=self.book.actions_last_hour(now_ns),
             frozen=self.book.frozen,
             infeasible=infeasible,
@@ -455,7 +462,12 @@ class Orchestrator:
                 self._move(case, _S.RESOLVED, "gone by itself", now_ns)
             return
         self._gone_ns.pop(name, None)
-        if case.incident.state is not _S.SUPPRESSED or self.book.frozen:
+        if case.incident.state is _S.ESCALATED:
+            # The advice was faster than our own readings, which now say the same.
+            if case.reason in _TOO_EARLY and True in present:
+                self._move(case, _S.DECIDING, "our own readings show it now", now_ns)
+            return
+        if self.book.frozen:
             return
         touched = {case.incident.culprit, *(each.target for each in proposals)}
         if not touched & self.book.maintenance(now_ns) and True in present:
