@@ -3,7 +3,7 @@
 `Bank` builds one detector for each series of a watch list; `DETECTORS` is the shelf.
 """
 
-from prunella.healing.detect.bank import Bank, safe_labels, safe_text
+from prunella.healing.detect.bank import Bank, cleaned, safe_labels, safe_text
 from prunella.healing.detect.base import Detector, Episode, Options, Series
 from prunella.healing.detect.catalogue import DETECTORS, builder
 
@@ -15,6 +15,7 @@ __all__ = [
     "Options",
     "Series",
     "builder",
+    "cleaned",
     "safe_labels",
     "safe_text",
 ]

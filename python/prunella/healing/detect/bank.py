@@ -54,6 +54,15 @@ def safe_labels(labels: dict[str, str]) -> dict[str, str]:
     return {safe_text(key): safe_text(value) for key, value in labels.items()}
 
 
+def cleaned(reading: Reading) -> Reading:
+    """The reading with a safe entity and safe labels; the same one when it is safe already."""
+    labels = safe_labels(reading.labels)
+    entity = safe_text(reading.entity)
+    if labels == reading.labels and entity == reading.entity:
+        return reading
+    return msgspec.structs.replace(reading, entity=entity, labels=labels)
+
+
 class Bank:
     """All detectors of one agent.
 
@@ -87,9 +96,7 @@ class Bank:
             rules = self._rules.get(raw.metric)
             if rules is None:
                 continue
-            reading = msgspec.structs.replace(
-                raw, entity=safe_text(raw.entity), labels=safe_labels(raw.labels)
-            )
+            reading = cleaned(raw)
             for number, (watch, build) in enumerate(rules):
                 slot = self._slot(number, watch, build, reading, now_ns)
                 if slot is None:

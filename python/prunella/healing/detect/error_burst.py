@@ -53,6 +53,7 @@ class ErrorBurstOptions(Options, frozen=True, kw_only=True):
     """How many failures are too many.
 
     Attributes:
+        name: What kind of failure this is about; symptoms carry it as the label `burst`.
         failures: Outcomes that are failures.
         outcome_label: The label that holds the outcome.
         share: Failures of all attempts.
@@ -62,6 +63,7 @@ class ErrorBurstOptions(Options, frozen=True, kw_only=True):
             pause that it makes is not taken for health.
     """
 
+    name: str = ""
     failures: tuple[str, ...]
     outcome_label: str = "outcome"
     share: float = 0.3
@@ -84,7 +86,7 @@ class ErrorBurst(Detector):
         self._totals: dict[str, float] = {}
         self._buckets = [(-1, 0.0, 0.0)] * BUCKETS
         self._first_ns: int | None = None
-        self._labels: dict[str, str] = {}
+        self._labels = {"burst": options.name}
 
     def update(self, reading: Reading, now_ns: int) -> Symptom | None:
         """Takes the running total of one outcome; judged by `check`."""
@@ -105,7 +107,7 @@ class ErrorBurst(Detector):
                 key: value
                 for key, value in reading.labels.items()
                 if key != self._options.outcome_label
-            }
+            } | {"burst": self._options.name}
             self._add(now_ns, grown, failed=outcome in self._failures)
         return None
 

@@ -21,4 +21,4 @@ class Watch(Record, frozen=True, kw_only=True):
     metric: str
     by: tuple[str, ...] = ()
     entities: tuple[str, ...] = ("*",)
-    options: dict[str, float | tuple[str, ...]] = msgspec.field(default_factory=dict)
+    options: dict[str, float | str | tuple[str, ...]] = msgspec.field(default_factory=dict)

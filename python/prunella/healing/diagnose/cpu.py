@@ -1,0 +1,35 @@
+"""The CPU agent: which processes are gone or stopped, and who makes whom wait for a processor."""
+
+from prunella.healing.diagnose.base import AgentSpec
+from prunella.healing.incident import Watch
+
+AGENT = AgentSpec(
+    domain="cpu",
+    watches=(
+        # From the list of processes itself: one reading is a fact.
+        Watch(detector="absence", metric="process_up", by=("process",), options={"misses": 1}),
+        # A debugger stops a process for a moment; three rounds are no moment.
+        Watch(
+            detector="saturation",
+            metric="process_state_stopped",
+            options={"limit": 1.0, "tau_s": 0.001, "sustain_s": 0.2, "clear_s": 0.3},
+        ),
+        # Two thirds of a processor; two busy neighbours that share one would have half each.
+        Watch(
+            detector="saturation",
+            metric="process_cpu_ratio",
+            by=("start_ticks",),
+            entities=("pid:*",),
+            options={"limit": 0.45},
+        ),
+        # The engine's hot thread sleeps most of the time. Waiting for 8 % of the time more than
+        # usual is about one clock slice in each turn, enough to miss the tick-to-order goal.
+        Watch(
+            detector="shift",
+            metric="process_run_delay_ratio",
+            by=("thread",),
+            entities=("engine",),
+            options={"rise_min": 0.08, "certain": 0.5, "scale_min": 0.01},
+        ),
+    ),
+)

@@ -1,0 +1,40 @@
+"""The HTTP agent: how requests are answered, above all those that carry orders."""
+
+from prunella.healing.diagnose.base import AgentSpec
+from prunella.healing.incident import Watch
+
+AGENT = AgentSpec(
+    domain="http",
+    watches=(
+        # `refused` is not a failure: a venue that refuses a bad order does its work.
+        Watch(
+            detector="error_burst",
+            metric="order_requests_total",
+            by=("venue",),
+            options={
+                "name": "overload",
+                "failures": ("throttled", "server_error"),
+                "share": 0.25,
+                "failures_min": 4,
+            },
+        ),
+        # The engine stops sending to a silent venue by itself, so there are few to count.
+        Watch(
+            detector="error_burst",
+            metric="order_requests_total",
+            by=("venue",),
+            options={
+                "name": "timeout",
+                "failures": ("timeout",),
+                "share": 0.5,
+                "failures_min": 2,
+                "window_s": 3.0,
+            },
+        ),
+        Watch(
+            detector="overdue",
+            metric="telemetry_age_seconds",
+            options={"limit_s": 0.8, "count_min": 2, "clear_s": 0.2},
+        ),
+    ),
+)

@@ -1,0 +1,70 @@
+"""One domain's readings in, diagnoses out: detectors and judgement of one agent, without a socket.
+
+The same code runs in the agent's process, in tests and in a replay: time comes from outside.
+"""
+
+from collections.abc import Iterable
+
+from prunella.healing.detect import Bank, cleaned
+from prunella.healing.diagnose import AgentSpec, Diagnostician, SourceAges
+from prunella.healing.incident import Diagnosis, Topology
+from prunella.healing.reason import Expert, load_knowledge
+from prunella.telemetry import Reading, Readings
+
+COLLECTOR = "watch"
+"""Who collects, and so falls silent when readings about the host itself stop coming."""
+
+
+class Agent:
+    """Detects and diagnoses in one domain.
+
+    Attributes:
+        readings: How many readings it has seen.
+        raised: How many symptoms it has raised.
+    """
+
+    def __init__(self, spec: AgentSpec, topology: Topology) -> None:
+        """Builds detectors and expert.
+
+        Raises:
+            ConfigError: A watch or a rule cannot work; the message names it.
+        """
+        knowledge = load_knowledge(spec.domain)
+        self._bank = Bank(spec.domain, spec.watches)
+        self._telemetry = SourceAges("telemetry_age_seconds")
+        self._heartbeats = SourceAges("heartbeat_age_seconds")
+        self.spec = spec
+        self.diagnostician = Diagnostician(spec, Expert(knowledge), topology, knowledge.metrics)
+        self.readings = 0
+        self.raised = 0
+
+    @property
+    def series(self) -> int:
+        """How many series its detectors look at."""
+        return self._bank.series
+
+    def observe(self, batch: Readings, now_ns: int) -> None:
+        """Takes what one source saw in one round; an empty round is no sign of life."""
+        if not batch.items:
+            return
+        source = batch.source.removeprefix("scrape:")
+        self._telemetry.hear(COLLECTOR if source == "host" else source, now_ns)
+        self.readings += len(batch.items)
+        self._look([cleaned(each) for each in batch.items], now_ns, first_hand=True)
+
+    def hear(self, name: str, now_ns: int) -> None:
+        """Takes a heartbeat of another service of the healing plane."""
+        self._heartbeats.hear(name, now_ns)
+
+    def _look(self, readings: Iterable[Reading], now_ns: int, *, first_hand: bool) -> None:
+        symptoms = self._bank.update(readings, now_ns)
+        self.raised += sum(each.active for each in symptoms)
+        self.diagnostician.take(symptoms)
+        self.diagnostician.observe(readings, now_ns, first_hand=first_hand)
+
+    def tick(self, now_ns: int) -> list[Diagnosis]:
+        """To be called at least ten times a second, after the waiting messages were taken."""
+        ages = [*self._telemetry.read(now_ns), *self._heartbeats.read(now_ns)]
+        self._look(ages, now_ns, first_hand=False)
+        self.diagnostician.take(self._bank.lapse(now_ns))
+        return self.diagnostician.conclude(now_ns)
