@@ -65,9 +65,11 @@ def test_money_never_meets_a_float_literal() -> None:
     for path in (PACKAGE / "trading").rglob("*.py"):
         if "runtime" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, float):
-                offenders.append(f"{_name(path)}:{node.lineno}")
+        offenders += [
+            f"{_name(path)}:{node.lineno}"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant) and isinstance(node.value, float)
+        ]
     assert offenders == []
 
 
