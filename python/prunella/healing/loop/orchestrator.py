@@ -136,6 +136,13 @@ class Orchestrator:
         if agent in self._settings.agents:
             self._heartbeats[agent] = now_ns
 
+    def agent_ages_s(self, now_ns: int) -> dict[str, float]:
+        """Seconds since each expected agent was heard; -1: never."""
+        return {
+            agent: (now_ns - self._heartbeats[agent]) / 1e9 if agent in self._heartbeats else -1.0
+            for agent in self._settings.agents
+        }
+
     def open_window(
         self, component: str, seconds: int, actor: str, reason: str, now_ns: int
     ) -> WindowOpened:

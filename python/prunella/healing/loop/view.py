@@ -4,6 +4,7 @@ import msgspec
 
 from prunella.healing.incident import IncidentState, Severity
 from prunella.healing.loop.book import Book, Case, Event, Stage
+from prunella.healing.loop.orchestrator import Orchestrator
 
 LINE: tuple[str, ...] = ("evidence", "diagnosis", "decision", "action", "verified")
 """The stages of every incident, in order."""
@@ -85,3 +86,18 @@ def view_case(case: Case, *, events: bool = False) -> IncidentView:
 def view_incidents(book: Book) -> tuple[IncidentView, ...]:
     """All remembered incidents, oldest first."""
     return tuple(view_case(each) for each in book.cases.values())
+
+
+def view_status(plane: Orchestrator, now_ns: int) -> StatusView:
+    """The whole plane, with all remembered incidents."""
+    book = plane.book
+    return StatusView(
+        acting=not book.frozen and not plane.failed,
+        frozen=book.frozen,
+        failed=plane.failed,
+        maintenance=tuple(sorted(book.maintenance(now_ns))),
+        agents=plane.agent_ages_s(now_ns),
+        actions_last_hour=book.actions_last_hour(now_ns),
+        counters=dict(plane.counters),
+        incidents=view_incidents(book),
+    )
