@@ -1,0 +1,150 @@
+//! Binance's public protocol, spot and futures: bytes in, events out; wishes in, request bytes out.
+//!
+//! [`Decoder`] reads what a venue says, [`Requests`] writes what we ask. Neither touches a socket or
+//! a clock, and neither allocates once its buffers have grown.
+
+mod market;
+mod reply;
+mod request;
+mod user;
+
+pub use reply::Answer;
+pub use request::{CredentialsError, Requests};
+
+use crate::json::{Malformed, Reader};
+use engine::config::CoreConfig;
+use engine::event::{Event, Level, OrderReport, OwnTrade};
+use values::{MarketId, Money, Nanos, Price, Quantity, VenueId, notional};
+
+/// An instrument at the venue that a decoder reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instrument {
+    /// What the core calls it.
+    pub market: MarketId,
+    /// What the venue calls it.
+    pub symbol: String,
+    /// The asset that is bought and sold.
+    pub base: String,
+    /// The asset that prices are in.
+    pub quote: String,
+}
+
+/// What a frame on a socket was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Something that the core is to be told.
+    Event(Event<'a>),
+    /// A request on this socket was answered well.
+    Accepted {
+        /// The request's number, when it was one.
+        id: Option<u64>,
+    },
+    /// A request on this socket was refused.
+    Refused {
+        /// The request's number, when it was one.
+        id: Option<u64>,
+        /// The venue's code.
+        code: i32,
+    },
+    /// The venue is about to close this stream: connect anew.
+    Closing,
+    /// Well formed and of no interest: another symbol, another kind of event, somebody else's order.
+    Other,
+}
+
+/// Reads one venue's frames and replies. Holds the buffers that events borrow from.
+#[derive(Debug)]
+pub struct Decoder {
+    venue: VenueId,
+    instruments: Vec<Instrument>,
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+    reports: Vec<OrderReport>,
+    trades: Vec<OwnTrade>,
+    /// Fees in an asset that is neither base nor quote; they count as nothing in the profit.
+    fees_unpriced: u64,
+}
+
+impl Decoder {
+    /// A decoder for these instruments of a venue.
+    pub fn new(venue: VenueId, instruments: Vec<Instrument>) -> Self {
+        // A snapshot of 5,000 levels is the largest reply that Binance gives.
+        let levels = || Vec::with_capacity(5_000);
+        Self {
+            venue,
+            instruments,
+            bids: levels(),
+            asks: levels(),
+            reports: Vec::with_capacity(256),
+            trades: Vec::with_capacity(1_000),
+            fees_unpriced: 0,
+        }
+    }
+
+    /// A decoder for all markets that the configuration has at a venue.
+    pub fn for_venue(config: &CoreConfig, venue: VenueId) -> Self {
+        let instruments = (0_u8..)
+            .zip(&config.markets)
+            .filter(|(_, market)| market.venue == venue.0)
+            .map(|(index, market)| Instrument {
+                market: MarketId(index),
+                symbol: market.symbol.clone(),
+                base: market.base.clone(),
+                quote: market.quote.clone(),
+            })
+            .collect();
+        Self::new(venue, instruments)
+    }
+
+    /// How many fees were in an asset that is neither base nor quote, and so count as nothing.
+    pub fn fees_unpriced(&self) -> u64 {
+        self.fees_unpriced
+    }
+
+    fn find(&self, symbol: &[u8]) -> Option<&Instrument> {
+        self.instruments.iter().find(|instrument| instrument.symbol.as_bytes() == symbol)
+    }
+}
+
+/// A fee in the quote currency; `None` when its asset is neither base nor quote.
+fn fee_in_quote(
+    instrument: &Instrument,
+    amount: Quantity,
+    asset: &[u8],
+    price: Price,
+) -> Option<Money> {
+    if amount.0 == 0 {
+        Some(Money::ZERO)
+    } else if asset == instrument.quote.as_bytes() {
+        Some(Money(i128::from(amount.0)))
+    } else if asset == instrument.base.as_bytes() {
+        Some(notional(price, amount))
+    } else {
+        None
+    }
+}
+
+/// Milliseconds to nanoseconds; `None` beyond the year 2262.
+fn nanos(milliseconds: u64) -> Option<Nanos> {
+    Nanos::try_from(milliseconds).ok()?.checked_mul(1_000_000)
+}
+
+/// Reads `[["price","quantity"],…]` over what a buffer held before.
+#[inline]
+fn read_levels(reader: &mut Reader<'_>, levels: &mut Vec<Level>) -> Result<(), Malformed> {
+    levels.clear();
+    reader.array()?;
+    while reader.item()? {
+        let pair = (reader.array()?, reader.item()?, reader.decimal()?);
+        let (price, more, quantity) = (pair.2, reader.item()?, reader.decimal()?);
+        if price <= 0 || quantity < 0 || !pair.1 || !more {
+            return Err(reader.malformed("a positive price and a quantity"));
+        }
+        levels.push(Level { price: Price(price), quantity: Quantity(quantity) });
+        // Older streams end each level with an empty array.
+        while reader.item()? {
+            reader.skip()?;
+        }
+    }
+    Ok(())
+}
