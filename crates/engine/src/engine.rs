@@ -210,6 +210,7 @@ impl Engine {
             }
             Event::Timer => self.guard(now_ns, outputs),
             Event::Started => self.restarted(now_ns),
+            Event::Malformed { venue, channel } => self.missed(now_ns, venue, channel),
             Event::ChannelUp { venue, channel } => self.channel_up(now_ns, venue, channel),
             Event::ChannelDown { venue, channel } => self.channel_down(venue, channel),
             Event::Order { venue, ref report } => self.on_report(now_ns, venue, report, outputs),
@@ -244,22 +245,37 @@ impl Engine {
         if state.market.status() == MarketStatus::Live {
             state.fresh_ns = state.market.last_frame_ns();
         }
-        match change {
-            Change::None => {}
-            Change::Updated => {
-                state.snapshot.settle();
-                self.look(now_ns, id, outputs);
+        let is_snapshot = matches!(event, Event::DepthSnapshot { .. });
+        if change.needs_snapshot() {
+            if is_snapshot {
+                state.snapshot.failed(now_ns, 0);
             }
-            Change::NeedsSnapshot | Change::Gap | Change::Crossed | Change::Contradicted => {
-                if matches!(event, Event::DepthSnapshot { .. }) {
-                    state.snapshot.failed(now_ns, 0);
+            state.snapshot.want(now_ns);
+            if state.snapshot.poll(now_ns) {
+                outputs.push(Output::FetchSnapshot(id));
+            }
+            for strategy in &mut self.strategies {
+                strategy.forget(id);
+            }
+        } else if is_snapshot {
+            state.snapshot.answered();
+        }
+        if change == Change::Updated {
+            self.look(now_ns, id, outputs);
+        }
+    }
+
+    /// A frame could not be read: what it said has to be fetched.
+    fn missed(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
+        match channel {
+            Channel::Market => self.each_market_of(venue, |state| {
+                if state.market.on_malformed().needs_snapshot() {
+                    state.snapshot.want(now_ns);
                 }
-                state.snapshot.want(now_ns);
-                if state.snapshot.poll(now_ns) {
-                    outputs.push(Output::FetchSnapshot(id));
-                }
-                for strategy in &mut self.strategies {
-                    strategy.forget(id);
+            }),
+            Channel::User => {
+                if self.venues.get(venue.index()).is_some_and(|state| state.is_user_up) {
+                    self.begin_reconciliation(now_ns, venue);
                 }
             }
         }
@@ -268,9 +284,9 @@ impl Engine {
     fn channel_up(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
         match channel {
             Channel::Market => self.each_market_of(venue, |state| {
+                // The first change asks for the snapshot: one fetched earlier could not be joined.
                 state.market.on_channel_up(now_ns);
                 state.snapshot.settle();
-                state.snapshot.want(now_ns);
             }),
             Channel::User => {
                 if let Some(state) = self.venues.get_mut(venue.index()) {

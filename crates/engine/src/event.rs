@@ -236,6 +236,13 @@ pub enum Event<'a> {
     },
     /// A new process life begins: whatever was in flight is of unknown fate, no socket is up.
     Started,
+    /// A frame could not be read, so something was missed.
+    Malformed {
+        /// From whom.
+        venue: VenueId,
+        /// On which socket.
+        channel: Channel,
+    },
     /// A socket is connected and subscribed.
     ChannelUp {
         /// With whom.

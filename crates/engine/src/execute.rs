@@ -8,6 +8,7 @@ use crate::order::{Applied, OPEN_RESERVED, Order, OrderState};
 use crate::output::{NewOrder, Output, Reflex};
 use crate::reason::DenialReason;
 use crate::reconcile::Stage;
+use crate::request::REQUEST_LIFE_NS;
 use crate::risk::{Intent, PlaceIntent, Situation, TradingState, check};
 use crate::strategy::View;
 use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
@@ -341,18 +342,18 @@ impl Engine {
     ) {
         let Some(order) = self.orders.get_open_mut(id) else { return };
         let market = order.new.market;
-        let is_current = order.query.is_current();
         order.query.failed(now_ns, not_before_ns);
-        if failure != (RequestFailure::Refused { code: NO_SUCH_ORDER }) || !is_current {
+        if failure != (RequestFailure::Refused { code: NO_SUCH_ORDER }) {
             return;
         }
         order.is_unconfirmed = false;
-        let (asked_ns, sent_ns) = (order.query.asked_ns(), order.sent_ns);
+        let sent_ns = order.sent_ns;
         let is_acknowledged = order.is_acknowledged;
         let venue = self.venue_of(market);
         let window_ns = self.config.venues[venue.index()].receive_window_ns;
-        // Until then the request may still sit in a socket's buffer and arrive.
-        if asked_ns > sent_ns + window_ns + CLOCK_MARGIN_NS {
+        // Until the window ends the order may still sit in a socket's buffer and arrive; and this
+        // may be the answer to a question that was asked a request's life ago.
+        if now_ns > sent_ns + window_ns + CLOCK_MARGIN_NS + REQUEST_LIFE_NS {
             if !is_acknowledged && self.orders.advance(id, OrderState::NotReceived) {
                 self.counters.venues[venue.index()].not_received += 1;
             } else if is_acknowledged {

@@ -15,7 +15,6 @@ mod execute;
 mod guard;
 pub mod indicator;
 pub mod market;
-
 pub mod matching;
 pub mod order;
 pub mod output;

@@ -258,6 +258,11 @@ impl OrderTable {
         self.open.iter().any(|o| o.new.market == market && o.venue_order_id.is_none())
     }
 
+    /// Whether an order of this market misses executions.
+    pub fn is_missing_fills(&self, market: MarketId) -> bool {
+        self.open.iter().any(|o| o.new.market == market && o.is_missing_fills())
+    }
+
     /// Takes in the venue's word; `execution` is the report's, if its trade id is new to us.
     /// `None` when the order is not ours or long closed.
     pub fn apply(&mut self, report: &OrderReport, execution: Option<Execution>) -> Option<Applied> {
@@ -343,7 +348,7 @@ impl OrderTable {
     }
 
     /// Back to where it belongs: open orders keep their place, closed ones go to the ring.
-    fn put(&mut self, order: Order, was_open: Option<usize>, applied: &mut Applied) {
+    fn put(&mut self, mut order: Order, was_open: Option<usize>, applied: &mut Applied) {
         applied.is_missing_fills = order.is_missing_fills();
         if order.is_settled() {
             if self.closed.len() == CLOSED_KEPT {
@@ -351,6 +356,9 @@ impl OrderTable {
             }
             self.closed.push_back(order);
         } else {
+            if order.state.is_terminal() {
+                order.cancel.settle();
+            }
             self.open.insert(was_open.unwrap_or(self.open.len()), order);
         }
     }

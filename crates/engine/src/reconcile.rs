@@ -8,6 +8,7 @@
 
 use crate::engine::{Engine, Freshness};
 use crate::event::{OrderReport, OwnTrade, VenueOrderStatus};
+use crate::order::OrderState;
 use crate::output::Output;
 use crate::request::Request;
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,8 @@ impl Engine {
         for order in self.orders.open_mut() {
             if self.config.markets[order.new.market.index()].venue == venue.0 {
                 order.is_unconfirmed = true;
-                order.query.renew(now_ns);
+                order.query.settle();
+                order.query.want(now_ns);
             }
         }
     }
@@ -142,12 +144,14 @@ impl Engine {
                 self.markets[market.index()].fills.complete(trade_id + 1);
             }
         }
+        let is_missing = self.orders.is_missing_fills(market);
         let my_trades = &mut self.markets[market.index()].my_trades;
-        if is_answer && (!is_complete || trades.len() >= TRADES_PAGE) {
+        if is_answer && is_complete && trades.len() >= TRADES_PAGE {
             my_trades.want(now_ns);
-            if !is_complete {
-                my_trades.failed(now_ns, 0);
-            }
+        } else if is_answer && (!is_complete || is_missing) {
+            // The history lags behind, or a trade waits for its order's name: ask after a pause.
+            my_trades.want(now_ns);
+            my_trades.failed(now_ns, 0);
         }
         self.finish_reconciliation(self.venue_of(market), outputs);
     }
@@ -171,12 +175,20 @@ impl Engine {
             self.finish_reconciliation(venue, outputs);
             return;
         }
+        // It counts only when nothing that could explain it is still to be told.
+        let is_explained = state.my_trades.is_wanted()
+            || self.orders.open().iter().any(|order| {
+                order.new.market == market
+                    && (order.state == OrderState::Unknown
+                        || order.is_unconfirmed
+                        || order.is_missing_fills())
+            });
         state.my_trades.want(now_ns);
         let state = &mut self.venues[venue.index()];
         state.account.want(now_ns);
         state.account.failed(now_ns, 0);
-        state.mismatches += 1;
-        if state.mismatches == MISMATCHES_MAX && state.stage != Stage::Waiting {
+        state.mismatches += u32::from(!is_explained);
+        if !is_explained && state.mismatches == MISMATCHES_MAX && state.stage != Stage::Waiting {
             state.stage = Stage::Broken;
             self.counters.venues[venue.index()].breaks += 1;
             let difference = Quantity(position.saturating_sub(moved));

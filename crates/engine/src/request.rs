@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 use values::Nanos;
 
-/// After how long a question without an answer or a failure is asked again: the shell answers each
-/// request or reports it lost, so this only heals a shell that forgot one.
+/// By when the shell gives the answer to a request or reports it lost; an answer that comes later
+/// is to be dropped, because it would describe a time before the question that replaced it.
+pub const REQUEST_LIFE_NS: Nanos = 2_000_000_000;
+/// After how long a question without either is asked again; only heals a shell that forgot one.
 pub const ANSWER_WAIT_NS: Nanos = 5_000_000_000;
 /// First pause after a failure; shorter would hammer a venue that is already in trouble.
 pub const BACKOFF_NS: Nanos = 100_000_000;
@@ -24,20 +26,11 @@ pub struct Request {
     backoff_ns: Nanos,
     /// Answers still to come that were asked before the last [`Request::renew`].
     outdated: u32,
-    /// When it was last asked.
-    asked_ns: Nanos,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self {
-            wanted: false,
-            pending: false,
-            next_ns: 0,
-            backoff_ns: BACKOFF_NS,
-            outdated: 0,
-            asked_ns: 0,
-        }
+        Self { wanted: false, pending: false, next_ns: 0, backoff_ns: BACKOFF_NS, outdated: 0 }
     }
 }
 
@@ -74,7 +67,6 @@ impl Request {
             return false;
         }
         self.pending = true;
-        self.asked_ns = now_ns;
         self.next_ns = now_ns + ANSWER_WAIT_NS;
         true
     }
@@ -91,13 +83,10 @@ impl Request {
         true
     }
 
-    /// The matter settled itself, such as by a pushed report; an answer still to come is outdated.
+    /// The matter settled itself, such as by a pushed report.
     pub fn settle(&mut self) {
-        if self.pending {
-            self.pending = false;
-            self.outdated += 1;
-        }
         self.wanted = false;
+        self.pending = false;
         self.backoff_ns = BACKOFF_NS;
     }
 
@@ -106,7 +95,6 @@ impl Request {
     pub fn failed(&mut self, now_ns: Nanos, not_before_ns: Nanos) {
         if self.outdated > 0 {
             self.outdated -= 1;
-            self.next_ns = self.next_ns.min((now_ns + self.backoff_ns).max(not_before_ns));
             return;
         }
         self.pending = false;
@@ -117,16 +105,6 @@ impl Request {
     /// Whether an answer is still wanted.
     pub fn is_wanted(&self) -> bool {
         self.wanted
-    }
-
-    /// Whether the next answer is to the latest question.
-    pub fn is_current(&self) -> bool {
-        self.outdated == 0
-    }
-
-    /// When it was last asked.
-    pub fn asked_ns(&self) -> Nanos {
-        self.asked_ns
     }
 }
 

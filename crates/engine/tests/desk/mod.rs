@@ -32,6 +32,8 @@ pub fn market(venue: u8) -> MarketConfig {
     MarketConfig {
         venue,
         symbol: "BTCUSDT".into(),
+        base: "BTC".into(),
+        quote: "USDT".into(),
         tick: Price(TICK),
         lot: Quantity(LOT),
         quantity_min: Quantity(LOT),
@@ -180,14 +182,15 @@ impl Desk {
         outputs
     }
 
-    pub fn command(&mut self, command: Command) -> Vec<Output> {
-        self.step(&Event::Command(&command))
+    pub fn command(&mut self, command: &Command) -> Vec<Output> {
+        self.step(&Event::Command(command))
     }
 
     /// Market and user channel up, snapshot, empty books of ours.
     pub fn connect(&mut self, venue: VenueId) {
         let market = MarketId(venue.0);
         self.step(&Event::ChannelUp { venue, channel: Channel::Market });
+        self.tick(market, 0);
         self.give_snapshot(market);
         self.step(&Event::ChannelUp { venue, channel: Channel::User });
         self.step(&Event::OpenOrders { market, reports: &[] });
