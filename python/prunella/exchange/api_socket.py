@@ -66,7 +66,7 @@ class ApiSocket:
             await socket.close(1013)
             return
         subscriber = Subscriber(combined=False, queue_max=self._settings.client_queue_max)
-        async with self._sockets.serving(socket):
+        async with self._sockets.serving(socket, subscriber):
             await pump(socket, subscriber, self._read, self._hub)
 
     async def _read(self, socket: WebSocket, subscriber: Subscriber) -> None:

@@ -257,7 +257,7 @@ class Calls:
             raise refusals.data_invalid("selfTradePreventionMode")
         price, quantity, amount, time_in_force = _sizes(kind, parameters)
         parameters.done()
-        _filter(symbol, price, quantity, amount, self._venue.book_ticker())
+        _filter(symbol, price, quantity, amount, self._venue.best_ask())
         now_ms = self._venue.now_ms()
         order = Order(
             id=0,
@@ -266,7 +266,7 @@ class Calls:
             buy=side == "BUY",
             type=kind,
             time_in_force=time_in_force,
-            price=price,
+            price=price or 0,
             quantity=quantity,
             quote_quantity=amount,
             created_ms=now_ms,
@@ -276,7 +276,7 @@ class Calls:
         return order, time_in_force if kind == "LIMIT" else kind, response
 
 
-def _sizes(kind: str, parameters: Parameters) -> tuple[int, int, int, str]:
+def _sizes(kind: str, parameters: Parameters) -> tuple[int | None, int, int, str]:
     """Price, quantity, quote amount and time in force; which of them belong to the kind."""
     price = parameters.decimal("price")
     quantity = parameters.decimal("quantity")
@@ -284,7 +284,7 @@ def _sizes(kind: str, parameters: Parameters) -> tuple[int, int, int, str]:
     time_in_force = parameters.text("timeInForce")
     if kind == "MARKET":
         _check_market(price, quantity, amount, time_in_force)
-        return 0, quantity or 0, amount or 0, "GTC"
+        return None, quantity or 0, amount or 0, "GTC"
     if amount is not None:
         raise refusals.not_required("quoteOrderQty")
     if quantity is None:
@@ -315,26 +315,18 @@ def _check_market(
 
 
 def _filter(
-    symbol: SymbolSettings, price: int, quantity: int, amount: int, ticker: dict[str, str]
+    symbol: SymbolSettings, price: int | None, quantity: int, amount: int, best_ask: int
 ) -> None:
-    """Refuses what is outside the symbol's filters."""
-    if price or not (quantity or amount):
-        _check_price(symbol, price)
-    if quantity or not amount:
+    """Refuses what is outside the symbol's filters; a market order has no price."""
+    if price is not None and (not symbol.tick <= price <= symbol.price_max or price % symbol.tick):
+        raise refusals.filter_failed("PRICE_FILTER")
+    if not amount:
         within = symbol.quantity_min <= quantity <= symbol.quantity_max
         if not within or (quantity - symbol.quantity_min) % symbol.lot:
             raise refusals.filter_failed("LOT_SIZE")
-    notional = amount
-    if not notional:
-        reference = price or int(float(ticker["askPrice"]) * SCALE)
-        notional = reference * quantity // SCALE
-    if not symbol.notional_min <= notional <= symbol.notional_max and (price or notional):
+    notional = amount or (best_ask if price is None else price) * quantity // SCALE
+    if notional < symbol.notional_min or (price is not None and notional > symbol.notional_max):
         raise refusals.filter_failed("NOTIONAL")
-
-
-def _check_price(symbol: SymbolSettings, price: int) -> None:
-    if not symbol.tick <= price <= symbol.price_max or price % symbol.tick:
-        raise refusals.filter_failed("PRICE_FILTER")
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:

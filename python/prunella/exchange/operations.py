@@ -107,7 +107,7 @@ class Operations:
         self._sockets.refusing = behaviour.disconnect
         _log.warning("behaviour_set", before=_plain(before), now=_plain(behaviour))
         if behaviour.disconnect:
-            await self._sockets.drop_all()
+            self._sockets.drop_all()
         return _json({"before": before, "now": behaviour})
 
     async def _market(self, request: Request) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -17,36 +18,35 @@ STREAMS_MAX = 1_024
 MESSAGES_PER_SECOND_MAX = 5
 SECOND_NS = 1_000_000_000
 METHODS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
-TOO_SLOW = 1008
+POLICY_VIOLATION = 1008
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Sockets:
-    """The open connections, so that all can be dropped at once."""
+    """The connected clients, so that all can be dropped at once."""
 
     def __init__(self) -> None:
-        self._open: dict[WebSocket, None] = {}
+        self._open: dict[Subscriber, None] = {}
         self.refusing = False
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextlib.asynccontextmanager
-    async def serving(self, socket: WebSocket) -> Any:
-        """Accepts the connection and remembers it until it ends."""
+    async def serving(self, socket: WebSocket, subscriber: Subscriber) -> AsyncIterator[None]:
+        """Accepts the connection and remembers the client until it ends."""
         await socket.accept()
-        self._open[socket] = None
+        self._open[subscriber] = None
         try:
             yield
         finally:
-            self._open.pop(socket, None)
+            self._open.pop(subscriber, None)
 
-    async def drop_all(self) -> None:
-        """Closes every connection."""
-        for socket in list(self._open):
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                await socket.close(1001)
+    def drop_all(self) -> None:
+        """Ends every connection without a word, as a broken line would."""
+        for subscriber in self._open:
+            subscriber.ended.set()
 
 
 class PublicSocket:
@@ -69,7 +69,7 @@ class PublicSocket:
         named = socket.path_params.get("streams", "").split("/")
         named += socket.query_params.get("streams", "").split("/")
         subscriber = Subscriber(combined=combined, queue_max=self._settings.client_queue_max)
-        async with self._sockets.serving(socket):
+        async with self._sockets.serving(socket, subscriber):
             for stream in filter(None, named[:STREAMS_MAX]):
                 self._hub.subscribe(subscriber, stream)
             await pump(socket, subscriber, self._read, self._hub)
@@ -80,7 +80,7 @@ class PublicSocket:
             text = await receive(socket)
             now_ns = self._clock.monotonic_ns()
             if len(recent) == MESSAGES_PER_SECOND_MAX and now_ns - recent[0] < SECOND_NS:
-                await socket.close(TOO_SLOW, "Too many requests")
+                await socket.close(POLICY_VIOLATION, "Too many requests")
                 return
             recent.append(now_ns)
             subscriber.put(_encode(self._answer(text, subscriber)).decode())
@@ -148,18 +148,20 @@ async def receive(socket: WebSocket) -> str | bytes:
 
 
 async def pump(socket: WebSocket, subscriber: Subscriber, read: Any, hub: Hub) -> None:
-    """Writes a subscriber's queue and reads its requests until either ends."""
+    """Writes a subscriber's queue and reads its requests until one of them or the client ends.
+
+    A client that does not read blocks its writer for good, so its end is waited for separately.
+    """
 
     async def write() -> None:
-        while (text := await subscriber.take()) is not None:
-            await socket.send({"type": "websocket.send", "text": text})
-        await socket.close(TOO_SLOW, "Too slow")
+        while True:
+            await socket.send({"type": "websocket.send", "text": await subscriber.take()})
 
     async def reading() -> None:
         with contextlib.suppress(WebSocketDisconnect):
             await read(socket, subscriber)
 
-    tasks = [asyncio.ensure_future(write()), asyncio.ensure_future(reading())]
+    tasks = [asyncio.ensure_future(task) for task in (write(), reading(), subscriber.ended.wait())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

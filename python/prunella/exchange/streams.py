@@ -11,32 +11,33 @@ _log = structlog.get_logger()
 class Subscriber:
     """A connected client with its bounded queue.
 
-    A client that cannot keep up is dropped rather than waited for: at a full queue nothing more is
-    kept for it and `overflowed` says so.
+    A client that cannot keep up is dropped rather than waited for: at a full queue it is `ended`.
     """
 
     def __init__(self, *, combined: bool, queue_max: int) -> None:
         self.combined = combined
         self.streams: dict[str, None] = {}
         self.overflowed = False
+        self.ended = asyncio.Event()
         self._queue_max = queue_max
         self._queue: deque[str] = deque()
         self._filled = asyncio.Event()
 
     def put(self, text: str) -> None:
-        """Queues a text; a full queue marks the client as too slow."""
+        """Queues a text; a full queue ends the client."""
         if len(self._queue) >= self._queue_max:
             self.overflowed = True
-        elif not self.overflowed:
+            self.ended.set()
+        else:
             self._queue.append(text)
-        self._filled.set()
+            self._filled.set()
 
-    async def take(self) -> str | None:
-        """The next text; `None` when the client fell too far behind."""
-        while not self._queue and not self.overflowed:
+    async def take(self) -> str:
+        """The next text."""
+        while not self._queue:
             self._filled.clear()
             await self._filled.wait()
-        return None if self.overflowed else self._queue.popleft()
+        return self._queue.popleft()
 
 
 class Hub:

@@ -87,6 +87,10 @@ class Venue:
             name: decimal(raw) for name, raw in zip(names, top, strict=True)
         }
 
+    def best_ask(self) -> int:
+        """The best offer's price, raw; 0 while there is none."""
+        return self._top[2] if self._top else 0
+
     def external_levels(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The played market alone, raw, best first."""
         return self._matching.external_levels()
