@@ -1,8 +1,9 @@
 """One cause gives one incident: who joins, who is a victim, who is the better culprit."""
 
+import msgspec
 import pytest
 from healing_rig import Rig, check
-from prunella.healing.incident import IncidentState
+from prunella.healing.incident import Diagnosis, IncidentState
 
 
 def ready() -> Rig:
@@ -164,3 +165,41 @@ def test_frozen_plane_watches_and_does_nothing(fault: str) -> None:
     rig.run(12)
     assert rig.state() is IncidentState.RESOLVED
     check(rig)
+
+
+def test_fault_that_its_agents_see_no_more_is_closed_if_nothing_was_done() -> None:
+    """An agent's word ends what nobody acted on; new evidence opens it again."""
+    rig = ready()
+    told = rig.advise(
+        agent="agent-execution",
+        fault="execution.slow",
+        culprit="engine",
+        evidence=("tick_to_order_microseconds@engine",),
+    )
+    rig.run(1)
+    assert rig.state() is IncidentState.ESCALATED
+    rig.plane.hear_diagnosis(over(told), rig.stack.now_ns)
+    rig.run(0.2)
+    assert rig.state() is IncidentState.RESOLVED
+    assert rig.case.reason == "gone by itself"
+
+
+def test_end_of_a_fault_does_not_close_what_is_under_remediation() -> None:
+    """What was acted on is closed by its probe; and an end never opens anything."""
+    rig = ready()
+    rig.burn()
+    rig.run(0.5)
+    rig.plane.hear_diagnosis(over(rig.case.causes[0]), rig.stack.now_ns)
+    rig.run(0.2)
+    assert rig.state() is IncidentState.VERIFYING
+    rig.run(4)
+    assert rig.state() is IncidentState.RESOLVED
+    rig.plane.hear_diagnosis(over(rig.case.causes[0]), rig.stack.now_ns)
+    rig.run(1)
+    assert len(rig.cases) == 1
+
+
+def over(diagnosis: Diagnosis) -> Diagnosis:
+    """The same fault, seen no more."""
+    symptoms = tuple(msgspec.structs.replace(each, active=False) for each in diagnosis.symptoms)
+    return msgspec.structs.replace(diagnosis, symptoms=symptoms)

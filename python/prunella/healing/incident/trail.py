@@ -20,8 +20,9 @@ from prunella.healing.incident.records import (
 )
 from prunella.healing.incident.state import IncidentState
 
-Role = Literal["cause", "consequence", "straggler"]
-"""Why a diagnosis belongs to an incident: it names the culprit, a victim, or it came late."""
+Role = Literal["cause", "consequence", "straggler", "over"]
+"""Why a diagnosis belongs to an incident: it names the culprit, a victim, it came late, or it says
+that its agent sees the fault no more."""
 
 Leg = Literal["do", "undo", "return", "again"]
 """Which way a step goes: forward, back after a failure, back when all is well again, and forward

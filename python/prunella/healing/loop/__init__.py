@@ -4,7 +4,7 @@ from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.book import Book, Case, Event, Stage
 from prunella.healing.loop.door import Door, HealingClient
 from prunella.healing.loop.orchestrator import Orchestrator
-from prunella.healing.loop.service import PlaneLoop
+from prunella.healing.loop.service import HealingService, PlaneLoop, load_signing_key
 from prunella.healing.loop.settings import LoopSettings, local_stack
 from prunella.healing.loop.view import IncidentView, StatusView, view_incidents, view_status
 
@@ -14,6 +14,7 @@ __all__ = [
     "Door",
     "Event",
     "HealingClient",
+    "HealingService",
     "IncidentView",
     "LoopSettings",
     "Orchestrator",
@@ -21,6 +22,7 @@ __all__ = [
     "Stage",
     "StatusView",
     "assemble",
+    "load_signing_key",
     "local_stack",
     "view_incidents",
     "view_status",

@@ -71,6 +71,7 @@ class Case:
     Attributes:
         moved_ns: When its state changed last.
         known: Advice already taken in, by agent, class and culprit.
+        over: Agents that see the fault no more.
         acted: Something was done about it.
         reopens: How often it was reopened.
         following: Its remediation waits for the way back.
@@ -81,6 +82,7 @@ class Case:
     moved_ns: int
     known: set[tuple[str, str, str]] = field(default_factory=set)
     causes: list[Diagnosis] = field(default_factory=list)
+    over: set[str] = field(default_factory=set)
     acted: bool = False
     reopens: int = 0
     following: bool = False
@@ -95,6 +97,11 @@ class Case:
     def live(self) -> bool:
         """Not resolved."""
         return self.incident.state is not IncidentState.RESOLVED
+
+    @property
+    def gone(self) -> bool:
+        """Every agent that named the culprit sees the fault no more."""
+        return bool(self.causes) and {each.agent for each in self.causes} <= self.over
 
     @property
     def evidence(self) -> frozenset[str]:
@@ -219,6 +226,10 @@ def _fold_diagnosis(case: Case, diagnosis: Diagnosis, role: Role, seq: int, at_n
     incident = case.incident
     best = diagnosis.hypotheses[0]
     case.known.add((diagnosis.agent, best.fault_class, best.culprit))
+    if role == "over":
+        case.over.add(diagnosis.agent)
+        return f"over: {diagnosis.agent} sees it no more"
+    case.over.discard(diagnosis.agent)
     onset_ns = min((each.onset_ns for each in diagnosis.symptoms), default=diagnosis.made_ns)
     case.incident = msgspec.structs.replace(
         incident,

@@ -250,6 +250,9 @@ class Orchestrator:
 
     def _take(self, diagnosis: Diagnosis, now_ns: int) -> None:
         """Puts a diagnosis where it belongs."""
+        if diagnosis.symptoms and not any(each.active for each in diagnosis.symptoms):
+            self._take_end(diagnosis, now_ns)
+            return
         placement = place(
             diagnosis,
             self.book.cases.values(),
@@ -277,20 +280,33 @@ class Orchestrator:
             self._join(case.incident.id, "cause", diagnosis, now_ns)
             self._move(case, _S.DECIDING, "the cause is back", now_ns)
             return
-        if (diagnosis.agent, best.fault_class, best.culprit) in case.known:
+        known = (diagnosis.agent, best.fault_class, best.culprit) in case.known
+        if known and diagnosis.agent not in case.over:
             self.counters["repeated"] += 1
             return
         if placement.how == "reroot":
             self._reroot(case, diagnosis, now_ns)
         elif placement.how == "cause":
-            known = {each.workflow for cause in case.causes for each in cause.proposals}
-            fresh = {each.workflow for each in diagnosis.proposals} - known
+            named = {each.workflow for cause in case.causes for each in cause.proposals}
+            fresh = {each.workflow for each in diagnosis.proposals} - named
             self._join(case.incident.id, "cause", diagnosis, now_ns)
             if case.incident.state is _S.ESCALATED and fresh:
                 self._move(case, _S.DECIDING, "new advice", now_ns)
         else:
             role: Role = "straggler" if placement.how == "straggler" else "consequence"
             self._join(case.incident.id, role, diagnosis, now_ns)
+
+    def _take_end(self, diagnosis: Diagnosis, now_ns: int) -> None:
+        """An agent sees its fault no more: that closes what nothing was done about.
+
+        What was acted on is closed by its own probe, never by an agent's word.
+        """
+        agent, culprit = diagnosis.agent, diagnosis.hypotheses[0].culprit
+        for case in self.book.live():
+            if case.incident.culprit == culprit and not case.acted and agent not in case.over:
+                self._join(case.incident.id, "over", diagnosis, now_ns)
+                if case.gone:
+                    self._move(case, _S.RESOLVED, "gone by itself", now_ns)
 
     def _join(self, incident: str, role: Role, diagnosis: Diagnosis, now_ns: int) -> None:
         self.record(DiagnosisJoined(incident=incident, role=role, diagnosis=diagnosis), now_ns)

@@ -5,16 +5,37 @@ second. People ask over a socket from other threads; a lock keeps them apart. Wh
 (a target, a person's connection) hangs elsewhere.
 """
 
+import os
+import signal
 import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
+from prunella.control import Target
+from prunella.control.tokens import load_token
+from prunella.errors import ConfigError
 from prunella.healing.incident import Diagnosis, Heartbeat
-from prunella.healing.loop.commands import Answer, Ask, answer
-from prunella.healing.loop.orchestrator import Orchestrator
+from prunella.healing.incident.trail import Trail
+from prunella.healing.loop.assembly import assemble
+from prunella.healing.loop.commands import Answer, Ask, Status, answer
+from prunella.healing.loop.door import Door
+from prunella.healing.loop.orchestrator import Ledger, Orchestrator
+from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.remediate import ThreadPool
 from prunella.telemetry import Readings
-from prunella.values import Clock
+from prunella.telemetry.serve import Pages, StatusServer
+from prunella.values import Clock, Home
 
 TICK_NS = 20_000_000
 """Between ticks; well below every hold time, and cheap enough to leave the processor alone."""
@@ -85,10 +106,24 @@ class PlaneLoop:
         with self._lock:
             return answer(self._plane, ask, self._clock.now_ns())
 
-    @property
-    def ready(self) -> bool:
-        """Whether it does its job: the ledger takes records."""
-        return not self._plane.failed
+    def why_not_ready(self) -> str:
+        """Why it does not do its job; empty when it does."""
+        return f"the ledger failed: {self._plane.failed}" if self._plane.failed else ""
+
+    def metrics(self) -> bytes:
+        """Prometheus text."""
+        with self._lock:
+            plane, now_ns = self._plane, self._clock.now_ns()
+            states: dict[str, int] = {}
+            for case in plane.book.cases.values():
+                state = str(case.incident.state)
+                states[state] = states.get(state, 0) + 1
+            lines = [f'healing_incidents{{state="{name}"}} {n}' for name, n in states.items()]
+            lines += [f"healing_{name}_total {n}" for name, n in plane.counters.items()]
+            lines.append(f"healing_actions_last_hour {plane.book.actions_last_hour(now_ns)}")
+        lines.append(f"healing_malformed_total {self.malformed}")
+        lines.append(f"healing_tick_seconds_max {self.tick_ns_max / 1e9:.6f}")
+        return ("\n".join(lines) + "\n").encode()
 
     def _tick(self) -> None:
         began_ns = self._clock.monotonic_ns()
@@ -112,3 +147,90 @@ class PlaneLoop:
                     )
         except msgspec.MsgspecError:
             self.malformed += 1
+
+
+class HealingService:
+    """The healing plane as a process: resumes what an earlier life left, then runs until told.
+
+    Args:
+        home: Keys, tokens and sockets.
+        settings: The stack and its limits.
+        clock: The time.
+        inlet: A subscription to all domains and to the agents' advice.
+        ledger: Where every record goes.
+        earlier: What the ledger already holds: sequence number, time, record.
+        targets: `engine`, `supervisor` and `host`.
+        port: Of the HTTP pages; 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        settings: LoopSettings,
+        clock: Clock,
+        inlet: Inlet,
+        ledger: Ledger,
+        earlier: Iterable[tuple[int, int, Trail]],
+        targets: Mapping[str, Target],
+        port: int,
+    ) -> None:
+        self._pool = ThreadPool()
+        plane = assemble(
+            settings=settings,
+            ledger=ledger,
+            earlier=earlier,
+            targets=targets,
+            private_key=load_signing_key(home.key("decider.key")),
+            pool=self._pool,
+            now_ns=clock.now_ns(),
+        )
+        self.loop = PlaneLoop(plane, inlet, clock)
+        token = load_token(home.key("control.token"))
+        self._door = Door(home.socket("healing"), token, self.loop.ask)
+        self.pages = StatusServer(
+            port,
+            token=load_token(home.key("read.token")),
+            pages=Pages(
+                ready=self.loop.why_not_ready,
+                metrics=self.loop.metrics,
+                status=lambda: self.loop.ask(Status()).status,
+            ),
+        )
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT; what is under way goes on in the next life."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: self.loop.stop())
+        self._door.open()
+        self.pages.start()
+        try:
+            self.loop.run()
+        finally:
+            self._door.close()
+            self.pages.close()
+            self._pool.close()
+
+
+def load_signing_key(path: Path) -> Ed25519PrivateKey:
+    """The decider's key in `path` (PEM); made, with its `.pub` beside it, when there is none.
+
+    Raises:
+        ConfigError: The file holds something else.
+    """
+    if not path.exists():
+        fresh = Ed25519PrivateKey.generate()
+        private = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(private)
+        public = fresh.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        path.with_suffix(".pub").write_bytes(public)
+        return fresh
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
+        raise ConfigError(f"{path}: no private key in PEM: {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError(f"{path}: should be an Ed25519 key, is {type(key).__name__}")
+    return key
