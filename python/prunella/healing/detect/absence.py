@@ -82,7 +82,6 @@ class Absence(Detector):
             expected=1.0,
             labels=reading.labels,
             now_ns=now_ns,
-            onset_ns=reading.ts_event_ns,
         )
 
     def reset(self, now_ns: int) -> Symptom | None:

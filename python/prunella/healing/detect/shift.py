@@ -44,6 +44,9 @@ from prunella.telemetry import Reading
 COUNT_MIN = 20
 """Readings before the memory is asked; fewer give no scale."""
 
+AGREEMENT = 0.5
+"""A single reading agrees when it is beyond by this share of the margin."""
+
 
 class ShiftOptions(Options, frozen=True, kw_only=True):
     """How far is far.
@@ -96,7 +99,10 @@ class Shift(Detector):
         margin = max(options.rise_min, options.z * memory.scale)
         threshold = memory.location + margin
         warm = memory.count >= COUNT_MIN and now_ns - memory.born_ns >= seconds(options.warm_up_s)
-        beyond = warm and value >= threshold
+        # Each reading has to agree: the mean alone would be carried along by one or two outliers.
+        beyond = (
+            warm and value >= threshold and reading.value >= memory.location + AGREEMENT * margin
+        )
         if options.certain and value >= options.certain:
             beyond = True
             threshold = min(threshold, options.certain) if warm else options.certain

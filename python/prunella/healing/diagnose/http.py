@@ -26,9 +26,8 @@ AGENT = AgentSpec(
             options={
                 "name": "timeout",
                 "failures": ("timeout",),
-                "share": 0.5,
+                "share": 0.3,
                 "failures_min": 2,
-                "window_s": 3.0,
             },
         ),
         Watch(
