@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from prunella.control import Halt, Kill, Reply, Request
 from prunella.control.client import SocketTarget
-from prunella.control.server import KEYS_MAX, ControlServer
+from prunella.control.replies import KEYS_MAX
+from prunella.control.server import ControlServer
 from prunella.control.tokens import ensure_token, load_token
 from prunella.control.wire import LINE_BYTES_MAX
 from prunella.errors import (

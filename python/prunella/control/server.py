@@ -10,21 +10,17 @@ import os
 import socket
 import struct
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from prunella.control.commands import Reply, Request
+from prunella.control.replies import Replies
 from prunella.control.wire import Lines
 from prunella.errors import CommandUnsupportedError, PermanentError, PrunellaError
 
 Handler = Callable[[Request], Reply]
-
-KEYS_MAX = 1024
-"""Replies remembered by idempotency key; an act is asked for again within seconds, not after a
-thousand others."""
 
 _CONNECTIONS_MAX = 32
 _IDLE_S = 60.0
@@ -47,7 +43,7 @@ class ControlServer:
         self._token = token.encode()
         self._handler = handler
         self._turn = threading.Lock()
-        self._replies: OrderedDict[str, Reply] = OrderedDict()
+        self._replies = Replies()
         self._slots = threading.BoundedSemaphore(_CONNECTIONS_MAX)
         self._closed = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -106,14 +102,7 @@ class ControlServer:
         if not hmac.compare_digest(request.token.encode(), self._token):
             return Reply(ok=False, code="AUTHENTICATION_FAILED", message="wrong control token")
         with self._turn:
-            if request.key and request.key in self._replies:
-                return self._replies[request.key]
-            reply = self._handle(request)
-            if request.key:
-                self._replies[request.key] = reply
-                while len(self._replies) > KEYS_MAX:
-                    self._replies.popitem(last=False)
-            return reply
+            return self._replies.once(request.key, lambda: self._handle(request))
 
     def _handle(self, request: Request) -> Reply:
         try:

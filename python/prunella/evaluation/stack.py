@@ -86,6 +86,31 @@ class RunningStack:
         body = self._request("GET", self.ports[component], path, token="read.token")
         return None if body is None else msgspec.json.decode(body)
 
+    def healthy(self) -> bool:
+        """Whether everything runs, trades at every venue, and no incident is open."""
+        return not self.why_not_healthy()
+
+    def why_not_healthy(self) -> str:
+        """What is missing for that, in a few words; empty when nothing is."""
+        states = self.supervisor.states()
+        for component in self.ports:
+            if not any(s.name == component and s.state == "RUNNING" for s in states):
+                return f"{component} is not running"
+        engine = self.get("engine", "/status")
+        if engine is None:
+            return "the engine does not answer"
+        if engine["trading_state"] != "active":
+            return f"trading is {engine['trading_state']}"
+        for name, venue in engine["venues"].items():
+            if venue["state"] != "live" or not venue["reconciled"]:
+                return f"{name} is {venue['state']}"
+            if venue["orders_unknown"]:
+                return f"{name} has orders of unknown fate"
+        for incident in self.healing.incidents():
+            if incident.state not in {"resolved", "suppressed"}:
+                return f"{incident.id} is {incident.state}"
+        return ""
+
     def engine_core(self) -> int:
         """The core that the engine's hot thread is pinned to, or else the last one."""
         status = self.get("engine", "/status") or {}

@@ -1,0 +1,314 @@
+"""`Supervisor`: a list of programs in; running processes under supervisord out, none left behind.
+
+supervisord keeps the processes; who restarts what, and when, is decided elsewhere, so no program
+restarts by itself. Every child asks the kernel to be killed when supervisord dies (see `guard`).
+"""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from prunella.bridge import guard
+from prunella.errors import TargetUnavailableError, UsageError
+from prunella.values import Home
+
+_START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 12.0
+_POLL_S = 0.02
+_RPC_TIMEOUT_S = 20.0
+_LOG_BYTES_MAX = 20_000_000
+
+_ALREADY_STARTED = 60
+_NOT_RUNNING = 70
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One process to keep.
+
+    Attributes:
+        name: Component name.
+        command: Program and arguments.
+        log: Where its output goes; rotated at 20 MB, two old ones are kept.
+        stop_s: How long it may take to stop before it is killed.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    stop_s: int = 5
+
+
+class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
+    """What supervisord says of one process.
+
+    Attributes:
+        state: `RUNNING`, `STARTING`, `STOPPED`, `EXITED`, `FATAL` …
+        pid: 0 when there is none.
+        started_ns: When it was last started, nanoseconds UTC (to the second).
+        description: supervisord's own words.
+    """
+
+    name: str
+    state: str
+    pid: int
+    started_ns: int
+    description: str
+
+
+class Supervisor:
+    """The supervisord of one home folder."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._socket = home.socket("supervisor")
+        self._configuration = home.root / "supervisord.conf"
+        self._pid_file = home.root / "supervisord.pid"
+
+    def is_running(self) -> bool:
+        """Whether a supervisord answers here."""
+        try:
+            self._call("getState")
+        except TargetUnavailableError:
+            return False
+        return True
+
+    def start(self, programs: list[Program]) -> None:
+        """Starts supervisord and, through it, all programs.
+
+        Raises:
+            UsageError: One runs here already but does not answer, or it did not start; the message
+                says what can be done.
+        """
+        stale = self.pid()
+        if stale:
+            raise UsageError(
+                f"supervisord (pid {stale}) runs in {self._home.root} but does not answer; "
+                f"`prunella down --home {self._home.root}` clears it away"
+            )
+        self._socket.unlink(missing_ok=True)
+        self._configuration.write_text(self._render(programs), encoding="utf-8")
+        self._configuration.chmod(0o600)
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "supervisor.supervisord",
+            "--nodaemon",
+            "-c",
+            str(self._configuration),
+        ]
+        with self._home.log("supervisord").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                close_fds=True,
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self.is_running():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise UsageError(f"supervisord did not start; see {self._home.log('supervisord')}")
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Stops every process and supervisord itself; kills what does not stop in time."""
+        pid = self.pid()
+        for state in self._try_states():
+            # A frozen process cannot answer SIGTERM; waiting for it would only cost time.
+            if state.pid and _letter(state.pid) == "T":
+                _signal(state.pid, signal.SIGKILL)
+        with contextlib.suppress(TargetUnavailableError):
+            self._call("shutdown")
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while pid and _alive(pid) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        for left in self._leftovers():
+            _signal(left, signal.SIGKILL)
+        self._socket.unlink(missing_ok=True)
+        self._pid_file.unlink(missing_ok=True)
+
+    def states(self) -> list[ProcessState]:
+        """What runs and what does not; empty when supervisord does not answer."""
+        return self._try_states()
+
+    def state(self, name: str) -> ProcessState:
+        """One process.
+
+        Raises:
+            UsageError: No such process.
+            TargetUnavailableError: supervisord does not answer.
+        """
+        try:
+            return _state(self._call("getProcessInfo", name))
+        except xmlrpc.client.Fault as fault:
+            raise UsageError(f"{name}: {fault.faultString}") from None
+
+    def start_process(self, name: str) -> None:
+        """Starts one process that is not running and waits until it runs; harmless if it does."""
+        self._process_call("startProcess", name, harmless=_ALREADY_STARTED)
+
+    def stop_process(self, name: str) -> None:
+        """Stops one process and waits until it is gone; harmless if it is."""
+        self._process_call("stopProcess", name, harmless=_NOT_RUNNING)
+
+    def pid(self) -> int:
+        """The process id of supervisord itself; 0 when it does not run."""
+        try:
+            pid = int(self._pid_file.read_text(encoding="ascii"))
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return 0
+        return pid if str(self._configuration).encode() in command else 0
+
+    def _process_call(self, method: str, name: str, *, harmless: int) -> None:
+        try:
+            self._call(method, name, True)  # noqa: FBT003  XML-RPC knows positions only
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != harmless:
+                raise UsageError(f"{name}: {fault.faultString}") from None
+
+    def _try_states(self) -> list[ProcessState]:
+        try:
+            return [_state(info) for info in self._call("getAllProcessInfo")]
+        except TargetUnavailableError:
+            return []
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        """One call of supervisord's XML-RPC interface.
+
+        Raises:
+            TargetUnavailableError: It does not answer.
+            xmlrpc.client.Fault: It says no.
+        """
+        server = xmlrpc.client.ServerProxy(
+            "http://supervisor/RPC2", transport=_UnixTransport(self._socket)
+        )
+        try:
+            return getattr(server.supervisor, method)(*arguments)
+        except (OSError, http.client.HTTPException) as error:
+            raise TargetUnavailableError(
+                f"supervisord does not answer on {self._socket}: {error}",
+                retry_after_ns=100_000_000,
+            ) from None
+
+    def _leftovers(self) -> list[int]:
+        """Processes of this home that are still there: each has its path in the environment."""
+        mark = f"PRUNELLA_STACK={self._home.root}\0".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes():
+                        found.append(int(entry.name))
+        return found
+
+    def _render(self, programs: list[Program]) -> str:
+        """The text of the configuration file."""
+        home = _escape(str(self._home.root))
+        sections = [
+            "[supervisord]",
+            f"pidfile={_escape(str(self._pid_file))}",
+            f"logfile={_escape(str(self._home.log('supervisord')))}",
+            f"directory={home}",
+            "logfile_maxbytes=5MB",
+            "loglevel=warn",
+            "nodaemon=true",
+            "silent=true",
+            *(["user=root"] if os.geteuid() == 0 else []),
+            f'environment=PRUNELLA_STACK="{home}"',
+            "[unix_http_server]",
+            f"file={_escape(str(self._socket))}",
+            "chmod=0600",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        ]
+        for program in programs:
+            command = (sys.executable, "-I", "-S", guard.__file__, *program.command)
+            sections += [
+                f"[program:{program.name}]",
+                "command=" + " ".join(_quote(_escape(part)) for part in command),
+                "autostart=true",
+                "autorestart=false",
+                "startsecs=0",
+                "stopsignal=TERM",
+                f"stopwaitsecs={program.stop_s}",
+                "stopasgroup=true",
+                "killasgroup=true",
+                "redirect_stderr=true",
+                f"stdout_logfile={_escape(str(program.log))}",
+                f"stdout_logfile_maxbytes={_LOG_BYTES_MAX}",
+                "stdout_logfile_backups=2",
+            ]
+        return "\n".join(sections) + "\n"
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    """XML-RPC over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002  a socket has no host
+        return _UnixConnection(self._path)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("supervisor", timeout=_RPC_TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _state(info: dict[str, Any]) -> ProcessState:
+    return ProcessState(
+        name=info["name"],
+        state=info["statename"],
+        pid=info["pid"],
+        started_ns=info["start"] * 1_000_000_000,
+        description=info["description"],
+    )
+
+
+def _escape(text: str) -> str:
+    """Doubles `%`, which supervisord would expand."""
+    return text.replace("%", "%%")
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
+def _letter(pid: int) -> str:
+    """The kernel's state letter; empty when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def _alive(pid: int) -> bool:
+    return _letter(pid) not in {"", "Z", "X"}
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,281 @@
+"""What a person types: every command with its help; each body is a few lines of wiring."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from prunella import __version__
+from prunella.cli.stack import home_at
+from prunella.errors import UsageError
+from prunella.evaluation.fault import FAULTS
+from prunella.values import Home
+
+app = typer.Typer(
+    name="prunella",
+    help="A trading system that heals itself. Start with `prunella demo`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+ledger_app = typer.Typer(help="The evidence: what was seen, decided and done.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+console = Console()
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of the stack. Default: $PRUNELLA_HOME, else ./.prunella"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes into the journal.")]
+
+FaultName = StrEnum("FaultName", {name.replace("-", "_").upper(): name for name in FAULTS})
+
+
+def print_json(value: Any) -> None:
+    """Writes one JSON document to standard output."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"prunella {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A trading system that heals itself."""
+
+
+@app.command()
+def demo(
+    market: Annotated[
+        str,
+        typer.Option(
+            help="Recorded session(s) to play, separated by commas: Binance frames, plain or .gz. "
+            "Without it: a seeded synthetic order flow."
+        ),
+    ] = "",
+    speed: Annotated[float, typer.Option(help="1 plays the market as recorded.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic flow.")] = 7,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the report to this file.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Keep journal, ledger and logs in this folder (must be new or empty)."),
+    ] = None,
+) -> None:
+    """Trade on two exchanges, break things for real, and watch them heal (about 90 seconds).
+
+    Exit status 0 only when every fault was cured, no negative was acted on and the books agree.
+    """
+    from prunella.cli.demo import run_demo  # noqa: PLC0415  evaluation is heavy to import
+
+    good = run_demo(
+        recordings=tuple(part for part in market.split(",") if part),
+        speed=speed,
+        seed=seed,
+        json_file=json_file,
+        keep=keep,
+        console=console,
+    )
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def up(
+    home: HomeOption = None,
+    market: Annotated[
+        str, typer.Option(help="Recorded session(s) to play, separated by commas.")
+    ] = "",
+    json_output: JsonOption = False,
+) -> None:
+    """Start a stack: two simulated exchanges, the engine, the healing plane and its agents."""
+    from prunella.cli.lifecycle import bring_up  # noqa: PLC0415
+
+    bring_up(home_at(home), market=market, console=console, json_output=json_output)
+
+
+@app.command()
+def status(home: HomeOption = None, json_output: JsonOption = False) -> None:
+    """Show every process, what is traded, and open incidents."""
+    from prunella.cli.lifecycle import show_status  # noqa: PLC0415
+
+    show_status(home_at(home), console=console, json_output=json_output)
+
+
+@app.command()
+def down(home: HomeOption = None, json_output: JsonOption = False) -> None:
+    """Stop the stack: cancel working orders first, then every process."""
+    from prunella.cli.lifecycle import bring_down  # noqa: PLC0415
+
+    bring_down(home_at(home), console=console, json_output=json_output)
+
+
+@app.command()
+def inject(
+    fault: Annotated[FaultName, typer.Argument(help="Which fault of the catalogue.")],
+    seconds: Annotated[
+        float | None, typer.Option(help="Revert it after this long (default: the fault's own).")
+    ] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Do something bad to the running stack, for real, and take it back afterwards."""
+    from prunella.cli.lifecycle import inject_fault  # noqa: PLC0415
+
+    inject_fault(
+        home_at(home), fault.value, seconds=seconds, console=console, json_output=json_output
+    )
+
+
+@app.command()
+def incidents(
+    incident: Annotated[str, typer.Argument(help="An id such as inc-000007; all without.")] = "",
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """List incidents, or tell one from evidence to outcome, each line with its ledger entry."""
+    from prunella.cli.evidence import show_incident, show_incidents  # noqa: PLC0415
+
+    if incident:
+        show_incident(home_at(home), incident, console=console, json_output=json_output)
+    else:
+        show_incidents(home_at(home), console=console, json_output=json_output)
+
+
+@app.command()
+def kill(
+    reason: ReasonOption = "kill switch",
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Kill switch: no new orders anywhere, cancel all working ones. Latched until `resume`.
+
+    Needs the engine alone: it works with the bus, the database and every agent dead.
+    """
+    from prunella.control import Kill  # noqa: PLC0415
+
+    _tell(home_at(home), Kill(), actor=None, reason=reason, json_output=json_output)
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Option("--name", help="Who takes the responsibility.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is safe to trade again.")],
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Trade again after a halt or the kill switch; needs a name and a reason."""
+    from prunella.control import Resume  # noqa: PLC0415
+
+    _tell(home_at(home), Resume(), actor=name, reason=reason, json_output=json_output)
+
+
+def _tell(home: Home, command: Any, *, actor: str | None, reason: str, json_output: bool) -> None:
+    """Sends a command to the engine and prints its answer; a refusal is exit status 1."""
+    from prunella.cli.operate import tell_engine  # noqa: PLC0415
+
+    reply = tell_engine(home, command, actor=actor, reason=reason)
+    if json_output:
+        print_json(reply)
+    elif reply.ok:
+        before = ", ".join(f"{name} was {value}" for name, value in reply.replaced.items())
+        console.print(f"done (journal entry {reply.seq}){': ' + before if before else ''}")
+    else:
+        console.print(f"[red]refused[/red] {reply.code}: {reply.message}")
+    raise typer.Exit(0 if reply.ok else 1)
+
+
+@app.command()
+def maintenance(
+    component: Annotated[str, typer.Argument(help="Which component you work on.")],
+    seconds: Annotated[int, typer.Option(help="For how long.")] = 600,
+    reason: ReasonOption = "planned work",
+    home: HomeOption = None,
+) -> None:
+    """Announce work on a component, so that the healing plane leaves it alone meanwhile."""
+    import getpass  # noqa: PLC0415
+
+    from prunella.healing.loop import HealingClient  # noqa: PLC0415
+
+    client = HealingClient(home_at(home))
+    client.maintenance(component, seconds=seconds, actor=getpass.getuser(), reason=reason)
+    console.print(f"{component}: maintenance for {seconds} s")
+
+
+@ledger_app.command("verify")
+def ledger_verify(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Ledger folder (default: the stack's own).")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (default: keys/ledger.pub in the home folder).")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint saved earlier and elsewhere: finds a cut-off tail."),
+    ] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Check the ledger offline: chain, Merkle tree, signatures. Names the first bad entry."""
+    from prunella.cli.evidence import verify_ledger_folder  # noqa: PLC0415
+
+    good = verify_ledger_folder(
+        home_at(home) if folder is None or key is None else None,
+        folder=folder,
+        key=key,
+        checkpoint=checkpoint,
+        console=console,
+        json_output=json_output,
+    )
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def replay(
+    journal: Annotated[
+        Path | None, typer.Argument(help="Journal folder of an engine (default: the stack's own).")
+    ] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Replay an engine's journal through the core and compare every recorded state hash."""
+    from prunella.cli.evidence import replay_journal  # noqa: PLC0415
+
+    folder = journal or home_at(home).engine_journal
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; give the journal folder of an engine")
+    raise typer.Exit(0 if replay_journal(folder, console=console, json_output=json_output) else 1)
+
+
+@app.command()
+def bench(
+    recordings: Annotated[
+        str,
+        typer.Option("--market", help="Recorded session(s), separated by commas."),
+    ] = "",
+    json_output: JsonOption = False,
+) -> None:
+    """Measure tick-to-order, replay, journal and detection on this machine."""
+    from prunella.cli.measure import run_benchmarks  # noqa: PLC0415
+
+    run_benchmarks(
+        tuple(part for part in recordings.split(",") if part),
+        console=console,
+        json_output=json_output,
+    )

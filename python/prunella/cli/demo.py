@@ -1,0 +1,171 @@
+"""`prunella demo`: a stack of its own in, real faults, and an honest table out."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from prunella.cli.clock import SystemClock
+from prunella.cli.live import LiveView
+from prunella.cli.stack import prepare, start
+from prunella.cli.watching import Poller
+from prunella.config import COMPONENTS, MarketSettings, Settings, StackSettings, save
+from prunella.errors import UsageError
+from prunella.evaluation.report import render
+from prunella.evaluation.scenario import SCENARIOS, Runner, conclude
+from prunella.evaluation.score import Truth
+from prunella.evaluation.stack import RunningStack
+from prunella.values import Home, check_recordings
+
+_FRAME_S = 0.25
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+"""Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
+
+
+def run_demo(
+    *,
+    recordings: tuple[str, ...],
+    speed: float,
+    seed: int,
+    json_file: Path | None,
+    keep: Path | None,
+    console: Console,
+) -> bool:
+    """Runs the whole demo; True when everything healed and the books agree."""
+    market = MarketSettings(
+        recordings=tuple(str(Path(r).absolute()) for r in recordings), speed=speed, seed=seed
+    )
+    check_recordings(market.recordings)
+    with _home(keep) as home, _terminated_like_interrupted():
+        settings = Settings(stack=StackSettings(port_base=_free_ports()), market=market)
+        save(settings, home.settings)
+        prepare(home)
+        view = LiveView()
+        clock = SystemClock()
+        started_ns = clock.now_ns()
+        stack = _bring_up(home, settings, view, console)
+        try:
+            truths = _play(stack, settings, view, console)
+            report = conclude(stack, SCENARIOS["demo"], truths, started_ns=started_ns)
+        finally:
+            stack.close()
+            stack.supervisor.stop()
+    console.print(render(report))
+    if json_file is not None:
+        json_file.write_bytes(report.to_json())
+    if keep is not None:
+        console.print(f"journal, ledger and logs are kept in {keep}")
+    return report.good
+
+
+def _bring_up(
+    home: Home, settings: Settings, view: LiveView, console: Console
+) -> RunningStack:
+    """Starts the stack, telling which process is ready."""
+    for component in COMPONENTS:
+        view.components[component] = ("starting", "")
+    with _shown(view, console):
+
+        def tell(component: str, state: str) -> None:
+            view.components[component] = (state, "")
+            view.note(f"{component} is {state}")
+
+        return start(home, settings, tell)
+
+
+def _play(
+    stack: RunningStack, settings: Settings, view: LiveView, console: Console
+) -> list[Truth]:
+    """Runs the scenario beside the picture; hands back what was injected."""
+    truths: list[Truth] = []
+    failure: list[BaseException] = []
+
+    def tell(line: str) -> None:
+        view.phase = line
+        view.note(line)
+        if not console.is_terminal:
+            console.print(f"{view.elapsed_s:6.1f} s  {line}")
+
+    def work() -> None:
+        try:
+            truths.extend(Runner(stack, SCENARIOS["demo"], tell).run())
+        except BaseException as error:  # noqa: BLE001  handed to the main thread below
+            failure.append(error)
+
+    worker = threading.Thread(target=work, name="scenario", daemon=True)
+    poller = Poller(stack, view)
+    with _shown(view, console):
+        worker.start()
+        while worker.is_alive():
+            poller.look()
+            worker.join(_FRAME_S)
+    if failure:
+        raise failure[0]
+    return truths
+
+
+@contextlib.contextmanager
+def _shown(view: LiveView, console: Console) -> Iterator[None]:
+    """The live picture on a terminal; nothing where there is none."""
+    if not console.is_terminal:
+        yield
+        return
+    with Live(view, console=console, refresh_per_second=4, screen=False, transient=True):
+        yield
+
+
+@contextlib.contextmanager
+def _home(keep: Path | None) -> Iterator[Home]:
+    """A fresh home folder, removed afterwards unless it is to be kept."""
+    if keep is not None:
+        if keep.exists() and any(keep.iterdir()):
+            raise UsageError(f"{keep} is not empty; name a new folder to keep the run in")
+        yield Home(keep).create()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="prunella-"))
+    try:
+        yield Home(folder).create()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP stop everything just as Ctrl-C does."""
+
+    def interrupt(_signal: int, _frame: types.FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_ports() -> int:
+    """The first of as many neighbouring free ports as there are components."""
+    for base in range(_FIRST_PORT, _LAST_PORT, len(COMPONENTS)):
+        if all(_is_free(base + i) for i in range(len(COMPONENTS))):
+            return base
+    raise UsageError("no free ports on 127.0.0.1 between 20000 and 32000")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+

@@ -1,0 +1,206 @@
+"""What was injected and what the ledger says in; one scored row per fault out.
+
+The healing plane never sees the truth records, and the scorer never asks the healing plane: it reads
+the ledger alone. Matching is one to one: an incident belongs to the fault during whose time it was
+opened; an incident outside of every fault's time is a false alarm.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from prunella.evaluation.fault import FAULTS
+from prunella.healing.incident import (
+    DecisionMade,
+    DiagnosisJoined,
+    IncidentMoved,
+    IncidentOpened,
+    IncidentRerooted,
+    IncidentState,
+    ProbeRead,
+    RunEnded,
+    RunStarted,
+    StepReplied,
+    Trail,
+    incident_id,
+)
+
+Result = Literal["cured", "not cured", "wrong", "missed", "left alone", "acted on"]
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One injection, as the injector's own hash-chained log keeps it.
+
+    Attributes:
+        until_ns: Until when incidents count as this fault's: the next injection, or the end.
+    """
+
+    fault: str
+    commanded_ns: int
+    effective_ns: int
+    reverted_ns: int
+    until_ns: int
+    culprit: str
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger entry of the healing plane's trail."""
+
+    seq: int
+    ts_ns: int
+    record: Trail
+
+
+class IncidentFacts(msgspec.Struct, kw_only=True):
+    """What the ledger says of one incident; times are nanoseconds UTC, 0 when it never came to it."""
+
+    id: str
+    culprit: str
+    fault_class: str
+    opened_ns: int
+    opened_seq: int
+    detected_ns: int = 0
+    diagnosed_ns: int = 0
+    decided_ns: int = 0
+    acted_ns: int = 0
+    cured_ns: int = 0
+    resolved_ns: int = 0
+    last_seq: int = 0
+    workflow: str = ""
+    rule: str = ""
+    agents: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    state: IncidentState = IncidentState.OPEN
+
+
+class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the final table; durations in milliseconds since the fault took effect."""
+
+    fault: str
+    title: str
+    kind: str
+    effective_ns: int
+    result: Result
+    detected_ms: float | None = None
+    fault_class: str = ""
+    culprit: str = ""
+    reflex: str = ""
+    workflow: str = ""
+    actions: tuple[str, ...] = ()
+    cured_ms: float | None = None
+    rolled_back: bool = False
+    incident: str = ""
+    ledger_seq: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether this is what should have happened."""
+        return self.result in {"cured", "left alone"}
+
+
+def incidents(entries: Iterable[Entry]) -> list[IncidentFacts]:
+    """Folds the trail into one record of facts per incident, oldest first."""
+    facts: dict[str, IncidentFacts] = {}
+    for entry in entries:
+        record = entry.record
+        if isinstance(record, IncidentOpened):
+            name = incident_id(entry.seq)
+            facts[name] = IncidentFacts(
+                id=name,
+                culprit=record.culprit,
+                fault_class=record.fault_class,
+                opened_ns=entry.ts_ns,
+                opened_seq=entry.seq,
+            )
+            continue
+        incident = facts.get(getattr(record, "incident", ""))
+        if incident is not None:
+            _fold(incident, entry)
+            incident.last_seq = entry.seq
+    return list(facts.values())
+
+
+def _fold(incident: IncidentFacts, entry: Entry) -> None:
+    """Adds one entry's facts to its incident."""
+    match entry.record:
+        case DiagnosisJoined(diagnosis=diagnosis):
+            raised = min(
+                (s.detected_ns for s in diagnosis.symptoms), default=diagnosis.made_ns
+            )
+            incident.detected_ns = min(incident.detected_ns or raised, raised)
+            incident.diagnosed_ns = incident.diagnosed_ns or diagnosis.made_ns
+            if diagnosis.agent not in incident.agents:
+                incident.agents += (diagnosis.agent,)
+        case IncidentRerooted(culprit=culprit, fault_class=fault_class):
+            incident.culprit, incident.fault_class = culprit, fault_class
+        case DecisionMade(decision=decision):
+            incident.decided_ns = entry.ts_ns
+            incident.rule = ", ".join(decision.verdicts[-1].rules) if decision.verdicts else ""
+        case RunStarted(workflow=workflow):
+            incident.workflow = workflow
+            incident.acted_ns = incident.acted_ns or entry.ts_ns
+        case StepReplied(ok=True, leg=leg, key=key) if leg in {"do", "again"}:
+            incident.actions += (key,)
+        case ProbeRead(result="good"):
+            incident.cured_ns = entry.ts_ns
+        case RunEnded(outcome=outcome):
+            incident.outcomes += (outcome,)
+        case IncidentMoved(state=state):
+            incident.state = state
+            if state is IncidentState.RESOLVED:
+                incident.resolved_ns = entry.ts_ns
+
+
+def score(truths: Sequence[Truth], facts: Sequence[IncidentFacts]) -> list[FaultRow]:
+    """One row per injected fault, in the order of injection."""
+    return [_row(truth, [f for f in facts if _within(f, truth)]) for truth in truths]
+
+
+def strays(truths: Sequence[Truth], facts: Sequence[IncidentFacts]) -> list[IncidentFacts]:
+    """Incidents in which something was done although nothing had been injected."""
+    return [f for f in facts if f.workflow and not any(_within(f, t) for t in truths)]
+
+
+def _within(facts: IncidentFacts, truth: Truth) -> bool:
+    return truth.commanded_ns <= facts.opened_ns < truth.until_ns
+
+
+def _row(truth: Truth, facts: Sequence[IncidentFacts]) -> FaultRow:
+    """Scores one fault against the incidents of its time."""
+    fault = FAULTS[truth.fault]
+    row = FaultRow(
+        fault=fault.name,
+        title=fault.title,
+        kind=fault.kind,
+        effective_ns=truth.effective_ns,
+        result="left alone" if fault.kind == "negative" else "missed",
+    )
+    acted = [f for f in facts if f.workflow]
+    if fault.kind == "negative":
+        return msgspec.structs.replace(row, result="acted on") if acted else row
+    if not facts:
+        return row
+    blamed = [f for f in facts if f.culprit == truth.culprit]
+    mine = (blamed or list(facts))[0]
+    right = (
+        mine.culprit == truth.culprit
+        and mine.fault_class == fault.fault_class
+        and len(acted) <= 1
+        and mine.workflow in fault.workflows
+    )
+    cured = right and mine.state is IncidentState.RESOLVED and "rolled_back" not in mine.outcomes
+    return msgspec.structs.replace(
+        row,
+        result="cured" if cured else "not cured" if right else "wrong",
+        detected_ms=(mine.detected_ns - truth.effective_ns) / 1e6,
+        fault_class=mine.fault_class,
+        culprit=mine.culprit,
+        workflow=mine.workflow,
+        actions=mine.actions,
+        cured_ms=(mine.cured_ns - truth.effective_ns) / 1e6 if cured else None,
+        rolled_back="rolled_back" in mine.outcomes,
+        incident=mine.id,
+        ledger_seq=mine.opened_seq,
+    )
