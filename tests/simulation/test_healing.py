@@ -142,7 +142,7 @@ def test_wrong_diagnosis_is_not_acted_on() -> None:
     assert rig.state() is IncidentState.ESCALATED
     assert rig.case.reason == "PRECONDITION_UNMET"
     assert rig.acts() == []
-    rig.run(11)
+    rig.run(15)
     assert rig.state() is IncidentState.RESOLVED
 
 

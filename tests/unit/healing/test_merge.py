@@ -199,6 +199,24 @@ def test_end_of_a_fault_does_not_close_what_is_under_remediation() -> None:
     assert len(rig.cases) == 1
 
 
+def test_escalated_fault_that_agents_still_see_stays_open() -> None:
+    """The backup is silent while the primary trades: nothing to do, but not over either."""
+    rig = ready()
+    rig.stack.frozen.add("backup")
+    for _ in range(10):
+        rig.advise(
+            agent="agent-network",
+            fault="venue.silent",
+            culprit="exchange-backup",
+            workflow="reroute-to-backup-venue",
+        )
+        rig.run(2)
+    assert rig.state() is IncidentState.ESCALATED
+    assert rig.acts() == []
+    rig.run(20)
+    assert rig.state() is IncidentState.RESOLVED
+
+
 def over(diagnosis: Diagnosis) -> Diagnosis:
     """The same fault, seen no more."""
     symptoms = tuple(msgspec.structs.replace(each, active=False) for each in diagnosis.symptoms)

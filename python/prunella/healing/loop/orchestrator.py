@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from prunella.errors import AuthenticationError, JournalError, UsageError
-from prunella.healing.decide import Circumstances, Decider, RefusalReason, WorkflowFacts
+from prunella.healing.decide import Decider, RefusalReason
 from prunella.healing.incident import (
     Decision,
     Diagnosis,
@@ -41,25 +41,16 @@ from prunella.healing.incident.trail import (
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
-from prunella.healing.remediate import (
-    Executor,
-    Missing,
-    Run,
-    Surroundings,
-    Table,
-    Workflow,
-    fill_parameters,
-    fill_probe,
-    look,
-)
+from prunella.healing.loop.survey import Surveyor
+from prunella.healing.remediate import Executor, Run, Table, Workflow
 from prunella.telemetry import Reading
 
 INBOX_MAX = 1024
 """Diagnoses that wait for a tick; beyond it the oldest is dropped and counted, so that a mad agent
 can neither fill the memory nor keep others out for long."""
 
-CROWD_NS = 30_000_000_000
-"""How long a decision waits for other remediations to end before a person is asked instead."""
+REMINDER_NS = 3_000_000_000
+"""An agent repeats an open diagnosis every 2 s; who is silent for longer sees it no more."""
 
 _S = IncidentState
 _TOO_EARLY = frozenset({RefusalReason.PRECONDITION_UNMET, RefusalReason.PARAMETERS_INVALID})
@@ -90,7 +81,6 @@ class Orchestrator:
         self._settings = settings
         self._ledger = ledger
         self._decider = decider
-        self._catalogue = catalogue
         self._table = table
         self.topology = Topology(settings.components)
         self.book = book
@@ -100,6 +90,8 @@ class Orchestrator:
         self._started_ns = started_ns
         self._heard_ns = 0
         self._gone_ns: dict[str, int] = {}
+        self._told_ns: dict[str, int] = {}
+        self._surveyor = Surveyor(settings, catalogue, table)
         self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ticks": 0}
         self.failed = ""
 
@@ -281,6 +273,7 @@ class Orchestrator:
             self._move(case, _S.DECIDING, "the cause is back", now_ns)
             return
         known = (diagnosis.agent, best.fault_class, best.culprit) in case.known
+        self._told_ns[case.incident.id] = now_ns
         if known and diagnosis.agent not in case.over:
             self.counters["repeated"] += 1
             return
@@ -340,7 +333,9 @@ class Orchestrator:
                 return
             self._move(case, _S.DECIDING, "advice has settled", now_ns)
         proposals = self._proposals(case)
-        circumstances, wait = self._circumstances(case, proposals, now_ns)
+        circumstances, wait = self._surveyor.survey(
+            case, proposals, self.book, self.executor.active(), now_ns
+        )
         if wait:
             return
         decision = self._decider.decide(case.incident, proposals, circumstances, now_ns)
@@ -377,111 +372,22 @@ class Orchestrator:
                     found[key] = proposal
         return tuple(sorted(found.values(), key=lambda each: -each.confidence))
 
-    def _circumstances(
-        self, case: Case, proposals: tuple[Proposal, ...], now_ns: int
-    ) -> tuple[Circumstances, bool]:
-        """What else is so; and whether to wait, because a precondition cannot be told yet."""
-        infeasible: dict[tuple[str, str], RefusalReason] = {}
-        parameters: dict[tuple[str, str], dict[str, str]] = {}
-        wait = False
-        for proposal in proposals:
-            workflow = self._catalogue.get(proposal.workflow)
-            if workflow is None or proposal.workflow in case.incident.tried:
-                continue
-            key = (proposal.workflow, proposal.target)
-            values = self._fill(case, workflow, proposal, now_ns)
-            if values is None:
-                infeasible[key] = RefusalReason.PARAMETERS_INVALID
-            else:
-                parameters[key] = values
-                if self._present(case, workflow, proposal.target, values, now_ns) is not True:
-                    infeasible[key] = RefusalReason.PRECONDITION_UNMET
-            patience_ns = workflow.preconditions.timeout_ns if workflow.preconditions else 0
-            wait = wait or (key in infeasible and now_ns - case.moved_ns < patience_ns)
-        touched = frozenset(
-            each.started.target for each in self.executor.active() if not each.cured
-        )
-        crowded = len(touched) >= self._settings.decide.components_touched_max
-        wait = wait or (crowded and now_ns - case.moved_ns < CROWD_NS)
-        circumstances = Circumstances(
-            workflows={
-                name: WorkflowFacts(causes=frozenset(each.causes), loosens=each.loosens)
-                for name, each in self._catalogue.items()
-            },
-            maintenance=self.book.maintenance(now_ns),
-            touched=touched,
-            actions_last_hour=self.book.actions_last_hour(now_ns),
-            frozen=self.book.frozen,
-            infeasible=infeasible,
-            parameters=parameters,
-        )
-        return circumstances, wait
-
-    def _fill(
-        self, case: Case, workflow: Workflow, proposal: Proposal, now_ns: int
-    ) -> dict[str, str] | None:
-        around = Surroundings(
-            target=proposal.target,
-            advice=proposal.parameters,
-            venue=self._venue(case),
-            venues=tuple(self._settings.venues),
-        )
-        try:
-            return fill_parameters(workflow.parameters, around, self._table, now_ns)
-        except Missing:
-            return None
-
-    def _venue(self, case: Case) -> str:
-        """The failing venue: the culprit's, or the one that the evidence is labelled with."""
-        venues = self._settings.venues
-        for name, component in venues.items():
-            if component == case.incident.culprit:
-                return name
-        labels = (
-            symptom.labels.get("venue", "")
-            for diagnosis in case.causes
-            for symptom in diagnosis.symptoms
-        )
-        return next((each for each in labels if each in venues), "")
-
-    def _present(
-        self, case: Case, workflow: Workflow, target: str, values: dict[str, str], now_ns: int
-    ) -> bool | None:
-        """Whether our own readings show the fault (None: cannot be told)."""
-        if workflow.preconditions is None:
-            return True
-        filled = {**values, "target": target, "incident": case.incident.id}
-        sight = look(
-            fill_probe(workflow.preconditions, filled),
-            self._table,
-            target=target,
-            baseline={},
-            since_ns=0,
-            now_ns=now_ns,
-        )
-        return sight.good
-
     # Closing --------------------------------------------------------------------------------
 
     def _review(self, case: Case, now_ns: int) -> None:
         """A suppressed or escalated incident: over by itself, or its window has ended."""
         proposals = self._proposals(case)
         name = case.incident.id
-        present: list[bool | None] = []
-        for proposal in proposals:
-            workflow = self._catalogue.get(proposal.workflow)
-            if workflow is None or workflow.preconditions is None:
-                continue
-            values = self._fill(case, workflow, proposal, now_ns)
-            if values is not None:
-                present.append(self._present(case, workflow, proposal.target, values, now_ns))
-        if present and all(each is False for each in present):
+        present = self._surveyor.fault_present(case, proposals, now_ns)
+        told_ns = self._told_ns.setdefault(name, now_ns)
+        quiet = now_ns - told_ns >= REMINDER_NS
+        if quiet and present and all(each is False for each in present):
             since_ns = self._gone_ns.setdefault(name, now_ns)
             suppressed = case.incident.state is _S.SUPPRESSED
             settings = self._settings
             quiet_ns = settings.suppressed_quiet_ns if suppressed else settings.escalated_quiet_ns
             if now_ns - since_ns >= quiet_ns:
-                del self._gone_ns[name]
+                del self._gone_ns[name], self._told_ns[name]
                 self._move(case, _S.RESOLVED, "gone by itself", now_ns)
             return
         self._gone_ns.pop(name, None)

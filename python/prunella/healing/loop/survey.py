@@ -1,0 +1,137 @@
+"""Advice and readings in; what could be carried out now, and what else is so, out.
+
+Advice says what somebody believes. Before policy is asked, our own readings say whether the fault
+is there at all, and fill in whom and how much; so a wrong diagnosis usually ends here.
+"""
+
+from collections.abc import Mapping
+
+from prunella.healing.decide import Circumstances, RefusalReason, WorkflowFacts
+from prunella.healing.incident import Proposal
+from prunella.healing.loop.book import Book, Case
+from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.remediate import (
+    Missing,
+    Run,
+    Surroundings,
+    Table,
+    Workflow,
+    fill_parameters,
+    fill_probe,
+    look,
+)
+
+CROWD_NS = 30_000_000_000
+"""How long a decision waits for other remediations to end before a person is asked instead."""
+
+
+class Surveyor:
+    """Looks at the ground before anybody steps on it."""
+
+    def __init__(
+        self, settings: LoopSettings, catalogue: Mapping[str, Workflow], table: Table
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._table = table
+
+    def fault_present(
+        self, case: Case, proposals: tuple[Proposal, ...], now_ns: int
+    ) -> list[bool | None]:
+        """For each proposal that can be told: whether our own readings show its fault."""
+        present: list[bool | None] = []
+        for proposal in proposals:
+            workflow = self._catalogue.get(proposal.workflow)
+            if workflow is None or workflow.preconditions is None:
+                continue
+            values = self._fill(case, workflow, proposal, now_ns)
+            if values is not None:
+                present.append(self._present(case, workflow, proposal.target, values, now_ns))
+        return present
+
+    def survey(
+        self,
+        case: Case,
+        proposals: tuple[Proposal, ...],
+        book: Book,
+        active: list[Run],
+        now_ns: int,
+    ) -> tuple[Circumstances, bool]:
+        """What else is so; and whether to wait, because a precondition cannot be told yet."""
+        infeasible: dict[tuple[str, str], RefusalReason] = {}
+        parameters: dict[tuple[str, str], dict[str, str]] = {}
+        wait = False
+        for proposal in proposals:
+            workflow = self._catalogue.get(proposal.workflow)
+            if workflow is None or proposal.workflow in case.incident.tried:
+                continue
+            key = (proposal.workflow, proposal.target)
+            values = self._fill(case, workflow, proposal, now_ns)
+            if values is None:
+                infeasible[key] = RefusalReason.PARAMETERS_INVALID
+            else:
+                parameters[key] = values
+                if self._present(case, workflow, proposal.target, values, now_ns) is not True:
+                    infeasible[key] = RefusalReason.PRECONDITION_UNMET
+            patience_ns = workflow.preconditions.timeout_ns if workflow.preconditions else 0
+            wait = wait or (key in infeasible and now_ns - case.moved_ns < patience_ns)
+        touched = frozenset(each.started.target for each in active if not each.cured)
+        crowded = len(touched) >= self._settings.decide.components_touched_max
+        wait = wait or (crowded and now_ns - case.moved_ns < CROWD_NS)
+        circumstances = Circumstances(
+            workflows={
+                name: WorkflowFacts(causes=frozenset(each.causes), loosens=each.loosens)
+                for name, each in self._catalogue.items()
+            },
+            maintenance=book.maintenance(now_ns),
+            touched=touched,
+            actions_last_hour=book.actions_last_hour(now_ns),
+            frozen=book.frozen,
+            infeasible=infeasible,
+            parameters=parameters,
+        )
+        return circumstances, wait
+
+    def _fill(
+        self, case: Case, workflow: Workflow, proposal: Proposal, now_ns: int
+    ) -> dict[str, str] | None:
+        around = Surroundings(
+            target=proposal.target,
+            advice=proposal.parameters,
+            venue=self._venue(case),
+            venues=tuple(self._settings.venues),
+        )
+        try:
+            return fill_parameters(workflow.parameters, around, self._table, now_ns)
+        except Missing:
+            return None
+
+    def _venue(self, case: Case) -> str:
+        """The failing venue: the culprit's, or the one that the evidence is labelled with."""
+        venues = self._settings.venues
+        for name, component in venues.items():
+            if component == case.incident.culprit:
+                return name
+        labels = (
+            symptom.labels.get("venue", "")
+            for diagnosis in case.causes
+            for symptom in diagnosis.symptoms
+        )
+        return next((each for each in labels if each in venues), "")
+
+    def _present(
+        self, case: Case, workflow: Workflow, target: str, values: dict[str, str], now_ns: int
+    ) -> bool | None:
+        """Whether our own readings show the fault (None: cannot be told)."""
+        if workflow.preconditions is None:
+            return True
+        filled = {**values, "target": target, "incident": case.incident.id}
+        sight = look(
+            fill_probe(workflow.preconditions, filled),
+            self._table,
+            target=target,
+            baseline={},
+            since_ns=0,
+            now_ns=now_ns,
+        )
+        return sight.good
