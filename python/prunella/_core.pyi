@@ -1,6 +1,14 @@
 from collections.abc import Sequence
 from typing import final
 
+__all__ = [
+    "Match",
+    "Matching",
+    "__version__",
+    "denial_reasons",
+    "order_states",
+]
+
 __version__: str
 
 def denial_reasons() -> list[str]: ...

@@ -243,7 +243,7 @@ def test_bad_signatures_keys_and_times_are_refused(exchange: Exchange) -> None:
     assert (unsigned.status, unsigned.body["code"]) == (401, -2014)
     unknown = exchange.signed("GET", "account", key="nobody")
     assert (unknown.status, unknown.body["code"]) == (401, -2015)
-    forged = exchange.signed("GET", "account", secret="guess")  # noqa: S106 - a wrong one
+    forged = exchange.signed("GET", "account", secret="guess")
     assert (forged.status, forged.body["code"]) == (400, -1022)
     late = exchange.signed("GET", "account", timestamp=now_ms - 6_000)
     assert late.body["code"] == -1021
@@ -292,6 +292,12 @@ def test_subscriptions_are_answered_and_listed(exchange: Exchange) -> None:
         assert wrapped["stream"] == "btcusdt@depth@100ms"
         socket.send('{"method":"DANCE","id":4}')
         assert receive(socket, lambda message: message.get("id") == 4)["code"] == 2
+
+
+def test_ping_is_answered_at_once_with_its_own_payload(exchange: Exchange) -> None:
+    """A client may ask a quiet connection whether the venue is still there."""
+    with connect(f"{exchange.ws_url}/ws") as socket:
+        assert socket.ping("are you there").wait(timeout=5)
 
 
 def test_client_that_sends_too_many_messages_is_disconnected(exchange: Exchange) -> None:

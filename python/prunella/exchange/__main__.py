@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quote", default="1000000", help="what each account starts with in quote")
     parser.add_argument("--read-token-file", type=Path, required=True, help="for /metrics, /status")
     parser.add_argument("--admin-token-file", type=Path, required=True, help="for /admin")
-    parser.add_argument("--orders-per-10s", type=int, default=100, help="limit of new orders")
+    parser.add_argument("--orders-per-10s", type=int, default=300, help="limit of new orders")
     parser.add_argument("--weight-per-minute", type=int, default=6000, help="limit of weight")
     return parser
 

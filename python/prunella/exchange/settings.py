@@ -67,7 +67,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     # them from the received asset unless the account pays in BNB.
     fee_in_quote: bool = True
     weight_per_minute: int = 6_000
-    orders_per_10s: int = 100
+    # Three times Binance's: the engine's own limit of 20 a second has to be the tighter one.
+    orders_per_10s: int = 300
     orders_per_day: int = 200_000
     # How long a client that ignores Retry-After is banned (418).
     ban_s: int = 120

@@ -53,6 +53,7 @@ class Venue:
         for account in settings.accounts:
             self._matching.open_account(account.base, account.quote)
         self._orders: dict[int, Order] = {}
+        self._open: dict[int, Order] = {}
         self._finished: deque[Order] = deque()
         self._by_client_id: dict[tuple[int, str], Order] = {}
         self._fills: deque[Fill] = deque(maxlen=FILLS_MAX)
@@ -116,9 +117,7 @@ class Venue:
 
     def open_orders(self, account: int) -> list[Order]:
         """The account's orders that still rest, oldest first."""
-        return [
-            order for order in self._orders.values() if order.account == account and order.is_open
-        ]
+        return [order for order in self._open.values() if order.account == account]
 
     def fills(self, account: int) -> Iterable[Fill]:
         """The account's executions, oldest first."""
@@ -171,7 +170,7 @@ class Venue:
         if refused is not None:
             raise refusals.order_rejected(_REFUSED[refused])
         order.id, order.quantity = number, quantity
-        self._orders[number] = order
+        self._orders[number] = self._open[number] = order
         self._by_client_id[key] = order
         return self._tell(events, of=order)
 
@@ -269,6 +268,7 @@ class Venue:
 
     def _finish(self, order: Order) -> None:
         """Remembers a finished order, and forgets the oldest when there are too many."""
+        self._open.pop(order.id, None)
         self._finished.append(order)
         if len(self._finished) > FINISHED_ORDERS_MAX:
             oldest = self._finished.popleft()
