@@ -1,0 +1,248 @@
+"""Bus messages in, diagnoses and heartbeats on the bus out: one domain agent as a process.
+
+One thread owns the agent: it drains what came over the bus and ticks twenty times a second. It
+keeps nothing on disk: a new process life reads the same telemetry and comes to the same advice.
+"""
+
+import signal
+import threading
+from typing import Protocol
+
+import msgspec
+
+from prunella.healing.diagnose import AGENTS
+from prunella.healing.incident import Component, Heartbeat, Topology
+from prunella.healing.incident.records import Record
+from prunella.healing.loop.agent import Agent
+from prunella.telemetry import Readings
+from prunella.telemetry.serve import Pages, StatusServer
+from prunella.values import Clock
+
+TICK_NS = 50_000_000
+"""Between ticks: half a round of telemetry, so that a symptom waits for no longer than that."""
+HEARTBEAT_NS = 500_000_000
+DRAIN_MAX = 500
+"""Messages taken between two ticks: a flood must not keep the agent from its heartbeat."""
+DEAF_NS = 3_000_000_000
+"""Without a reading for so long, the agent says that it does not do its job."""
+
+
+class Message(Protocol):
+    """What the bus hands over."""
+
+    @property
+    def kind(self) -> str:
+        """The record's tag."""
+        ...
+
+    @property
+    def payload(self) -> bytes:
+        """MessagePack of the record."""
+        ...
+
+
+class Inlet(Protocol):
+    """Where messages come from."""
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """The next message, or None when none came in time."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where messages go."""
+
+    def publish(self, topic: str, record: bytes, *, kind: str, now_ns: int) -> None:
+        """Sends one record; never blocks."""
+        ...
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an agent's process is told at start.
+
+    Attributes:
+        name: Which agent of the catalogue, such as `agent-cpu`.
+        components: The topology.
+        tenant: First part of every topic.
+        port: Of the HTTP pages; 0 takes a free one.
+    """
+
+    name: str
+    components: tuple[Component, ...]
+    tenant: str = "local"
+    port: int = 0
+
+
+class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What /status shows; counts are of this process life."""
+
+    name: str
+    started_ns: int
+    readings: int
+    series: int
+    symptoms_raised: int
+    diagnoses: int
+    malformed: int
+    open_symptoms: tuple[str, ...]
+    open_diagnoses: tuple[str, ...]
+    tick_seconds_max: float
+
+
+def subscriptions(settings: AgentSettings) -> tuple[str, ...]:
+    """The topic prefixes that an agent listens to: its domain, and heartbeats if it wants them.
+
+    Example:
+        >>> subscriptions(AgentSettings(name="agent-cpu", components=()))
+        ('local/cpu/',)
+    """
+    spec = AGENTS[settings.name]
+    domain = (f"{settings.tenant}/{spec.domain}/",)
+    return (*domain, f"{settings.tenant}/healing/") if spec.hears_heartbeats else domain
+
+
+class AgentService:
+    """One agent's process.
+
+    Args:
+        settings: Which agent, of which stack.
+        inlet: A subscription to `subscriptions(settings)`.
+        outlet: Where advice and heartbeats go.
+        clock: The time.
+        read_token: What /metrics and /status want to see.
+
+    Raises:
+        ConfigError: A watch, a rule or the topology cannot work; the message names it.
+        UsageError: The port is in use.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        inlet: Inlet,
+        outlet: Outlet,
+        clock: Clock,
+        read_token: str,
+    ) -> None:
+        self._inlet = inlet
+        self._outlet = outlet
+        self._clock = clock
+        self._topic = f"{settings.tenant}/healing/{settings.name}"
+        self._agent = Agent(AGENTS[settings.name], Topology(settings.components))
+        self._readings = msgspec.msgpack.Decoder(Readings)
+        self._heartbeats = msgspec.msgpack.Decoder(Heartbeat)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._started_ns = clock.now_ns()
+        self._heard_ns = 0
+        self._beat_ns: int | None = None
+        self._malformed = 0
+        self._tick_ns_max = 0
+        pages = Pages(ready=self.why_not_ready, metrics=self.metrics, status=self.status)
+        self.server = StatusServer(settings.port, token=read_token, pages=pages)
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: self.stop())
+        self.server.start()
+        try:
+            self.serve()
+        finally:
+            self.server.close()
+
+    def stop(self) -> None:
+        """Ends `serve` after the present turn; may be called from a signal handler."""
+        self._stop.set()
+
+    def serve(self) -> None:
+        """Drains the bus and ticks until `stop`."""
+        due_ns = self._clock.monotonic_ns()
+        while not self._stop.is_set():
+            wait_ns = max(0, due_ns - self._clock.monotonic_ns())
+            message = self._inlet.receive(wait_ns / 1e9)
+            with self._lock:
+                taken = 0
+                while message is not None:
+                    self._take(message)
+                    taken += 1
+                    message = self._inlet.receive(0.0) if taken < DRAIN_MAX else None
+                if self._clock.monotonic_ns() >= due_ns:
+                    self.turn()
+                    due_ns = self._clock.monotonic_ns() + TICK_NS
+
+    def turn(self) -> None:
+        """One tick: tells what is to be told, and that it is alive."""
+        began_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+        for diagnosis in self._agent.tick(now_ns):
+            self._publish(diagnosis, "diagnosis", "urgent", now_ns)
+        if self._beat_ns is None or began_ns - self._beat_ns >= HEARTBEAT_NS:
+            self._beat_ns = began_ns
+            beat = Heartbeat(
+                source=self._agent.spec.name,
+                started_ns=self._started_ns,
+                readings=self._agent.readings,
+                at_ns=now_ns,
+            )
+            self._publish(beat, "heartbeat", "normal", now_ns)
+        self._tick_ns_max = max(self._tick_ns_max, self._clock.monotonic_ns() - began_ns)
+
+    def _publish(self, record: Record, kind: str, urgency: str, now_ns: int) -> None:
+        topic = f"{self._topic}/{urgency}"
+        self._outlet.publish(topic, msgspec.msgpack.encode(record), kind=kind, now_ns=now_ns)
+
+    def _take(self, message: Message) -> None:
+        """Hands one message to the agent; what cannot be read is counted and dropped."""
+        now_ns = self._clock.now_ns()
+        try:
+            if message.kind == "readings":
+                batch = self._readings.decode(message.payload)
+                if batch.domain == self._agent.spec.domain:
+                    self._heard_ns = now_ns
+                    self._agent.observe(batch, now_ns)
+            elif message.kind == "heartbeat":
+                self._agent.hear(self._heartbeats.decode(message.payload).source, now_ns)
+        except msgspec.MsgspecError:
+            self._malformed += 1
+
+    def why_not_ready(self) -> str:
+        """Why it does not do its job; empty when it does."""
+        silent_ns = self._clock.now_ns() - max(self._heard_ns, self._started_ns)
+        return f"no readings for {silent_ns / 1e9:.1f} s" if silent_ns > DEAF_NS else ""
+
+    def status(self) -> AgentStatus:
+        """What it has seen and told."""
+        with self._lock:
+            agent = self._agent
+            return AgentStatus(
+                name=agent.spec.name,
+                started_ns=self._started_ns,
+                readings=agent.readings,
+                series=agent.series,
+                symptoms_raised=agent.raised,
+                diagnoses=agent.diagnostician.diagnoses,
+                malformed=self._malformed,
+                open_symptoms=tuple(
+                    f"{each.kind}: {each.metric}@{each.entity}"
+                    for each in agent.diagnostician.symptoms
+                ),
+                open_diagnoses=tuple(
+                    f"{each.hypotheses[0].fault_class} of {each.hypotheses[0].culprit}"
+                    for each in agent.diagnostician.open
+                ),
+                tick_seconds_max=self._tick_ns_max / 1e9,
+            )
+
+    def metrics(self) -> bytes:
+        """Prometheus text."""
+        status = self.status()
+        lines = (
+            f"agent_readings_total {status.readings}",
+            f"agent_series {status.series}",
+            f"agent_symptoms_total {status.symptoms_raised}",
+            f"agent_diagnoses_total {status.diagnoses}",
+            f"agent_malformed_total {status.malformed}",
+            f"agent_open_symptoms {len(status.open_symptoms)}",
+            f"agent_tick_seconds_max {status.tick_seconds_max:.6f}",
+        )
+        return ("\n".join(lines) + "\n").encode()
