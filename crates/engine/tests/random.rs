@@ -508,6 +508,28 @@ proptest! {
         let mut life = Life::new(seed);
         life.live(3_000);
         life.settle();
-        prop_assert!(!life.sent.is_empty(), "a life without orders shows nothing");
     }
+}
+
+#[test]
+fn random_lives_meet_everything_that_can_happen() {
+    let mut met = [0; 8];
+    for seed in 1..=40 {
+        let mut life = Life::new(seed * 0x9E37_79B9);
+        life.live(3_000);
+        for venue in &life.desk.engine.counters().venues {
+            let counted = [
+                venue.filled,
+                venue.fills_repeated,
+                venue.rejected,
+                venue.ended_unfilled,
+                venue.became_unknown,
+                venue.not_received,
+                venue.breaker_trips,
+                venue.reflex(engine::output::Reflex::BreakerClosed),
+            ];
+            met.iter_mut().zip(counted).for_each(|(sum, count)| *sum += count);
+        }
+    }
+    assert!(met.iter().all(|count| *count > 10), "{met:?}");
 }

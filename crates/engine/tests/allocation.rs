@@ -1,0 +1,102 @@
+//! The steady state takes no memory: book updates, order decisions, reports, cancels and time.
+
+mod desk;
+
+use desk::{Desk, MS, config, execution, maker, momentum, report};
+use engine::event::{Event, VenueOrderStatus};
+use engine::output::{NewOrder, Output};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+use values::{MarketId, VenueId};
+
+/// The system's allocator, counting.
+struct Counting;
+
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        TAKEN.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One step into reused outputs; how often memory was taken by it.
+fn taken(desk: &mut Desk, event: &Event<'_>, outputs: &mut Vec<Output>) -> u64 {
+    outputs.clear();
+    let before = TAKEN.load(Ordering::Relaxed);
+    desk.engine.step(desk.now_ns, event, outputs);
+    TAKEN.load(Ordering::Relaxed) - before
+}
+
+/// What a willing venue says to the outputs of a step.
+fn answers(
+    outputs: &[Output],
+    open: &mut Vec<NewOrder>,
+    trade_id: &mut u64,
+) -> Vec<Event<'static>> {
+    let mut events = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Place(new) => {
+                open.push(*new);
+                *trade_id += 1;
+                let half = new.quantity.0 / 2;
+                let done = execution(*trade_id, new, half);
+                let status = VenueOrderStatus::PartiallyFilled;
+                let report = report(new, status, half, Some(done));
+                events.push(Event::Order { venue: VenueId(new.market.0), report });
+            }
+            Output::Cancel { client_order_id, .. } => {
+                let known = open.iter().position(|new| new.client_order_id == *client_order_id);
+                let Some(new) = known.map(|index| open.remove(index)) else { continue };
+                let report = report(&new, VenueOrderStatus::Canceled, new.quantity.0 / 2, None);
+                events.push(Event::Order { venue: VenueId(new.market.0), report });
+            }
+            _ => {}
+        }
+    }
+    events
+}
+
+#[test]
+fn warm_core_trades_without_taking_memory() {
+    let mut desk = Desk::ready(config(vec![maker(), momentum()]));
+    let mut outputs = Vec::with_capacity(64);
+    let (mut open, mut trade_id, mut total, mut orders) = (Vec::new(), 0, 0, 0);
+    for turn in 0..6_000_i64 {
+        desk.now_ns += 10 * MS;
+        let market = MarketId((turn % 2) as u8);
+        let swing = if turn / 50 % 2 == 0 { 20 } else { -20 };
+        let frame = desk.books[market.index()].next(swing);
+        let mut count = taken(&mut desk, &frame.event(market, 0), &mut outputs);
+        orders += outputs.iter().filter(|output| matches!(output, Output::Place(_))).count();
+        let mut events = answers(&outputs, &mut open, &mut trade_id);
+        while let Some(event) = events.pop() {
+            count += taken(&mut desk, &event, &mut outputs);
+            events.extend(answers(&outputs, &mut open, &mut trade_id));
+        }
+        count += taken(&mut desk, &Event::Timer, &mut outputs);
+        if turn >= 2_000 {
+            total += count;
+        }
+    }
+    assert!(orders > 100, "a market that moves is traded: {orders}");
+    assert_eq!(total, 0);
+}
