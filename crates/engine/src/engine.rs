@@ -261,7 +261,7 @@ impl Engine {
             state.snapshot.answered();
         }
         if change == Change::Updated {
-            self.look(now_ns, id, outputs);
+            self.look(now_ns, id, true, outputs);
         }
     }
 

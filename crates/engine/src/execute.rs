@@ -25,7 +25,13 @@ const CLOCK_MARGIN_NS: Nanos = 1_000_000_000;
 
 impl Engine {
     /// Lets every strategy look at a market and carries out what it wants.
-    pub(crate) fn look(&mut self, now_ns: Nanos, id: MarketId, outputs: &mut Vec<Output>) {
+    pub(crate) fn look(
+        &mut self,
+        now_ns: Nanos,
+        id: MarketId,
+        is_update: bool,
+        outputs: &mut Vec<Output>,
+    ) {
         let state = &mut self.markets[id.index()];
         if state.market.status() != MarketStatus::Live {
             return;
@@ -46,6 +52,7 @@ impl Engine {
                 bid,
                 ask,
                 microprice,
+                is_update,
                 is_active: venue == self.active_venue,
                 position: state.by_strategy[index].quantity(),
                 position_all_venues: Quantity(held.sum()),
@@ -194,7 +201,7 @@ impl Engine {
         self.take_in(now_ns, market, &applied, outputs);
         self.finish_reconciliation(venue, outputs);
         if applied.ended.is_some() {
-            self.look(now_ns, market, outputs);
+            self.look(now_ns, market, false, outputs);
         }
     }
 

@@ -67,6 +67,8 @@ impl Engine {
             Freshness::Never if is_fresh && age_ns <= limit_ns => {
                 state.freshness = Freshness::Fresh;
             }
+            // Nothing seen since the start, but orders of the life before may rest there.
+            Freshness::Never if age_ns > limit_ns => self.cancel_all(now_ns, Some(venue)),
             Freshness::Stale if is_up && now_ns >= state.reconnect_ns => {
                 state.reconnect_ns = now_ns + RECONNECT_EVERY_NS;
                 outputs.push(Output::Reconnect(venue));

@@ -471,3 +471,120 @@ impl FillLog {
         self.seen.len() >= FILLS_KEPT / 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::TimeInForce;
+    use values::{Money, Price, StrategyId};
+
+    fn order(number: u32) -> Order {
+        let new = NewOrder {
+            client_order_id: ClientOrderId { run: 1, number },
+            market: MarketId(0),
+            strategy: StrategyId(0),
+            side: Side::Buy,
+            price: Price(100),
+            quantity: Quantity(10),
+            time_in_force: TimeInForce::GoodTillCancel,
+        };
+        Order::new(new, 0)
+    }
+
+    fn report(number: u32, status: VenueOrderStatus, cumulative: i64, last: i64) -> OrderReport {
+        let execution = Execution {
+            trade_id: 1,
+            price: Price(100),
+            quantity: Quantity(last),
+            fee: Money::ZERO,
+            is_maker: true,
+        };
+        OrderReport {
+            client_order_id: ClientOrderId { run: 1, number },
+            venue_order_id: 1_000 + u64::from(number),
+            status,
+            cumulative_quantity: Quantity(cumulative),
+            execution: (last > 0).then_some(execution),
+        }
+    }
+
+    #[test]
+    fn every_state_is_in_the_table_and_terminal_states_lead_nowhere() {
+        for state in OrderState::ALL {
+            let (_, next) = TRANSITIONS.iter().find(|(from, _)| *from == state).expect("listed");
+            assert_eq!(next.is_empty(), state.is_terminal(), "{state:?}");
+        }
+        assert!(!Submitted.may_become(NotReceived), "only doubt can end in absence");
+        assert!(!Unknown.may_become(Submitted), "nothing is sent again");
+    }
+
+    #[test]
+    fn reports_that_cannot_be_are_contradictions_and_never_lose_a_fill() {
+        use VenueOrderStatus as V;
+        for (first, second, contradicts, filled) in [
+            (report(1, V::Canceled, 0, 0), report(1, V::New, 0, 0), false, 0),
+            (report(1, V::Canceled, 4, 4), report(1, V::PartiallyFilled, 4, 0), false, 4),
+            (report(1, V::Canceled, 0, 0), report(1, V::PartiallyFilled, 3, 3), true, 3),
+            (report(1, V::Filled, 10, 10), report(1, V::Canceled, 10, 0), true, 10),
+            (report(1, V::New, 0, 0), report(1, V::Filled, 12, 12), true, 12),
+            (report(1, V::New, 0, 0), report(1, V::Filled, 9, 9), true, 9),
+            (report(1, V::New, 0, 0), report(1, V::Rejected, 0, 0), true, 0),
+            (report(1, V::PartiallyFilled, 4, 4), report(1, V::New, 0, 0), false, 4),
+        ] {
+            let mut table = OrderTable::default();
+            table.insert(order(1));
+            table.apply(&first, first.execution).expect("ours");
+            let applied = table.apply(&second, second.execution).expect("ours");
+            assert_eq!(applied.contradiction.is_some(), contradicts, "{first:?} {second:?}");
+            let id = first.client_order_id;
+            assert_eq!(table.get(id).expect("kept").filled, Quantity(filled));
+        }
+    }
+
+    #[test]
+    fn other_venue_id_for_the_same_order_is_a_contradiction() {
+        let mut table = OrderTable::default();
+        table.insert(order(1));
+        table.apply(&report(1, VenueOrderStatus::New, 0, 0), None);
+        let mut other = report(1, VenueOrderStatus::New, 0, 0);
+        other.venue_order_id = 7;
+        assert!(table.apply(&other, None).is_some_and(|a| a.contradiction.is_some()));
+    }
+
+    #[test]
+    fn ended_order_stays_open_until_its_fills_are_seen() {
+        let mut table = OrderTable::default();
+        table.insert(order(1));
+        let applied = table.apply(&report(1, VenueOrderStatus::Canceled, 4, 0), None);
+        assert!(applied.is_some_and(|a| a.is_missing_fills));
+        assert_eq!(table.open()[0].exposure(), Quantity(4), "what may still come");
+        let trade = report(1, VenueOrderStatus::Canceled, 4, 4).execution;
+        table.apply_trade(MarketId(0), 1_001, Side::Buy, trade);
+        assert!(table.open().is_empty());
+    }
+
+    #[test]
+    fn closed_ring_is_bounded_and_forgets_the_oldest() {
+        let mut table = OrderTable::default();
+        for number in 0..CLOSED_KEPT as u32 + 10 {
+            table.insert(order(number));
+            table.apply(&report(number, VenueOrderStatus::Canceled, 0, 0), None);
+        }
+        assert_eq!(table.closed().count(), CLOSED_KEPT);
+        assert!(table.get(ClientOrderId { run: 1, number: 9 }).is_none());
+        assert!(table.get(ClientOrderId { run: 1, number: 10 }).is_some());
+    }
+
+    #[test]
+    fn fill_log_counts_each_trade_once_and_stays_bounded() {
+        let mut log = FillLog::default();
+        assert!(log.insert(7) && !log.insert(7) && log.insert(3));
+        log.complete(5);
+        assert_eq!(log.complete_until(), 5);
+        assert!(!log.insert(4) && !log.insert(7), "told before");
+        for id in 100..100 + 2 * FILLS_KEPT as u64 {
+            assert!(log.insert(id));
+        }
+        assert!(log.seen.len() < FILLS_KEPT);
+    }
+}

@@ -45,6 +45,7 @@ impl Engine {
         }
         for market in &mut self.markets {
             market.market.on_channel_down();
+            market.fresh_ns = now_ns;
             market.snapshot = Request::default();
             market.open_orders = Request::default();
             market.my_trades = Request::default();

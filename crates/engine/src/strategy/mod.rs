@@ -29,6 +29,8 @@ pub struct View<'a> {
     pub ask: Level,
     /// The microprice.
     pub microprice: Price,
+    /// Whether the book has just changed; else an order of ours ended.
+    pub is_update: bool,
     /// Whether this is the active venue.
     pub is_active: bool,
     /// This strategy's position in this market.

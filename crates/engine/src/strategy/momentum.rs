@@ -69,6 +69,9 @@ impl Memory {
 
 /// Updates the averages and appends an order when they say so.
 pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: &mut Vec<Intent>) {
+    if !view.is_update {
+        return;
+    }
     let price = view.microprice.to_f64();
     let trend = &mut memory.trends[view.market.index()];
     let (fast, slow) = (trend.fast.update(price), trend.slow.update(price));

@@ -22,7 +22,7 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     stale_after_ms: int = 250
-    receive_window_ms: int = 2_000
+    receive_window_ms: int = 1_000
     order_rate_per_second: int = 20
     breaker_failures: int = 5
     breaker_window_ms: int = 2_000
