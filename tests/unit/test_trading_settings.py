@@ -11,6 +11,7 @@ from prunella.trading.market import Instrument
 from prunella.trading.risk import RiskSettings
 from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
 
+LISTED = 'symbol="BQ"\nbase="B"\nquote="Q"\n'
 GOLDEN = Path(__file__).parents[1] / "golden" / "core_config.json"
 
 
@@ -51,11 +52,15 @@ def test_settings_become_the_configuration_that_the_core_reads() -> None:
 @pytest.mark.parametrize(
     ("text", "record", "message"),
     [
-        ('symbol="B"\ntick="0.01"\nlot="zero"', Instrument, "lot: expected a decimal number"),
-        ('symbol="B"\ntick="0"\nlot="1"', Instrument, "tick: expected more than 0, found '0'"),
-        ('symbol="B"\ntick="0.0000000001"\nlot="1"', Instrument, "tick: expected at most nine"),
-        ('symbol="B"\ntick="99999999999"\nlot="1"', Instrument, "tick: expected at most 922"),
-        ('symbol=""\ntick="1"\nlot="1"', Instrument, "symbol: expected a name"),
+        (LISTED + 'tick="0.01"\nlot="zero"', Instrument, "lot: expected a decimal number"),
+        (LISTED + 'tick="0"\nlot="1"', Instrument, "tick: expected more than 0, found '0'"),
+        (LISTED + 'tick="0.0000000001"\nlot="1"', Instrument, "tick: expected at most nine"),
+        (LISTED + 'tick="99999999999"\nlot="1"', Instrument, "tick: expected at most 922"),
+        (
+            'symbol=""\nbase="B"\nquote="Q"\ntick="1"\nlot="1"',
+            Instrument,
+            "symbol: expected a name",
+        ),
         ('kind="momentum"\nquantity="1"\nslow_updates=3', StrategySettings, "slow_updates"),
         ('kind="market_maker"\nquantity="1"\nhalf_spread_ppm=0', StrategySettings, "at least 1"),
         ('kind="market_maker"\nquantitty="1"', StrategySettings, "unknown field `quantitty`"),
