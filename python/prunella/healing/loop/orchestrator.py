@@ -416,8 +416,7 @@ class Orchestrator:
             if run.cured or run.ended == "cured":
                 if state is _S.REMEDIATING:
                     self._move(case, _S.VERIFYING, "the goal held", now_ns)
-                seen = run.last_probe.seen if run.last_probe else ()
-                self._move(case, _S.RESOLVED, "; ".join(seen) or run.started.workflow, now_ns)
+                self._move(case, _S.RESOLVED, "; ".join(run.proof), now_ns)
             elif run.ended == "rolled_back":
                 self._move(case, _S.DECIDING, f"{run.started.workflow} did not help", now_ns)
             elif run.ended == "rollback_failed":

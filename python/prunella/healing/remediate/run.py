@@ -46,6 +46,7 @@ class Run:
         ended: How it ended, once it did.
         ended_ns: When.
         acted_ns: When the last act took effect; probes look at nothing before.
+        proof: What the probe saw when the goal had held for its time.
     """
 
     started: RunStarted
@@ -59,7 +60,7 @@ class Run:
     ended: Outcome | None = None
     ended_ns: int = 0
     acted_ns: int = 0
-    last_probe: ProbeRead | None = None
+    proof: tuple[str, ...] = ()
 
     @property
     def incident(self) -> str:
@@ -101,10 +102,10 @@ class Run:
                 self.replies[record.leg, record.step] = record
                 self.acted_ns = at_ns
             case ProbeRead():
-                self.last_probe = record
+                if record.result == "held" and record.phase == "verifying":
+                    self.proof = record.seen
             case RunMoved():
                 self.phase, self.step, self.phase_ns = record.phase, record.step, at_ns
-                self.last_probe = None
             case RunEnded():
                 self.ended, self.ended_ns = record.outcome, at_ns
             case RunStarted():
