@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 API_KEY = "testkey1"
-SECRET = "testsecret1"  # noqa: S105 - of a simulated account
-READ_TOKEN = "read-token"  # noqa: S105 - of a simulated exchange
-ADMIN_TOKEN = "admin-token"  # noqa: S105 - of a simulated exchange
+SECRET = "testsecret1"
+READ_TOKEN = "read-token"
+ADMIN_TOKEN = "admin-token"
 READY_S_MAX = 20.0
 
 # Where the recordings are; tests that need them skip when they are absent.

@@ -18,7 +18,7 @@ from prunella.exchange.venue import Venue
 from prunella.values import ManualClock, format_fixed
 
 MARKET = DATA / "market"
-SETTINGS = ExchangeSettings(port=0, admin_token="a", read_token="r")  # noqa: S106 - nothing listens
+SETTINGS = ExchangeSettings(port=0, admin_token="a", read_token="r")
 
 
 def depth(first: int, last: int) -> str:
@@ -120,8 +120,10 @@ def test_synthetic_market_is_the_same_for_a_seed_and_looks_alive() -> None:
     assert 0.3 < sum(trade.buyer_is_maker for trade in trades) / len(trades) < 0.7
     venue = Venue(SETTINGS, ManualClock(), Hub())
     tops = set()
-    for _, frame in one:
+    for number, (_, frame) in enumerate(one):
         venue.play(frame)
+        if number % 20:
+            continue
         bids, asks = venue.external_levels()
         assert bids[0][0] < asks[0][0]
         assert len(bids) == len(asks) == 400

@@ -6,6 +6,9 @@ use super::{MatchEvent, Matching, OrderRequest};
 use crate::event::Side;
 
 const PARTS: i128 = 1_000_000;
+/// Fees are cut to the eight decimals in which they are told, so that balances are exactly what a
+/// client can compute from its fills.
+const RAW_PER_DIGIT: i128 = 10;
 
 impl Matching {
     pub(super) fn fee_max(&self) -> u32 {
@@ -87,7 +90,7 @@ impl Matching {
         } else {
             i128::from(quantity)
         };
-        received * i128::from(fee_ppm) / PARTS
+        received * i128::from(fee_ppm) / PARTS / RAW_PER_DIGIT * RAW_PER_DIGIT
     }
 
     /// Credits what the side receives and gives what it has to pay from its other balance.
