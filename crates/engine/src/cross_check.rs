@@ -82,6 +82,11 @@ impl CrossCheck {
         self.settle();
     }
 
+    /// How many book states wait for a later ticker.
+    pub fn waiting(&self) -> usize {
+        self.books.len()
+    }
+
     /// The newest ticker.
     #[inline]
     pub fn ticker(&self) -> Option<&Top> {

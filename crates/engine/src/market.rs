@@ -466,8 +466,10 @@ impl Market {
             return self.skip_old(diff);
         }
         let follows = match diff.previous_update_id {
-            Some(previous) if self.joined => previous == self.last_update_id,
-            _ => !starts_after(diff, self.last_update_id),
+            _ if !self.joined => !starts_after(diff, self.last_update_id),
+            // An overlap is a break too: it shows that a number before it was wrong.
+            None => diff.first_update_id == self.last_update_id + 1,
+            Some(previous) => previous == self.last_update_id,
         };
         if !follows || diff.first_update_id > diff.final_update_id {
             self.counters.gaps += 1;
