@@ -2,6 +2,7 @@
 
 mod matching;
 mod reasons;
+mod recording;
 
 use pyo3::prelude::*;
 
@@ -12,6 +13,8 @@ mod _core {
     use super::matching::{Match, Matching};
     #[pymodule_export]
     use super::reasons::{denial_reasons, order_states};
+    #[pymodule_export]
+    use super::recording::Recording;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.
