@@ -13,6 +13,7 @@ import msgspec
 from prunella.evaluation.fault import FAULTS
 from prunella.healing.incident import (
     DecisionMade,
+    Diagnosis,
     DiagnosisJoined,
     IncidentMoved,
     IncidentOpened,
@@ -114,6 +115,7 @@ def incidents(entries: Iterable[Entry]) -> list[IncidentFacts]:
                 opened_ns=entry.ts_ns,
                 opened_seq=entry.seq,
             )
+            _advised(facts[name], record.diagnosis)
             continue
         incident = facts.get(getattr(record, "incident", ""))
         if incident is not None:
@@ -125,16 +127,11 @@ def incidents(entries: Iterable[Entry]) -> list[IncidentFacts]:
 def _fold(incident: IncidentFacts, entry: Entry) -> None:
     """Adds one entry's facts to its incident."""
     match entry.record:
-        case DiagnosisJoined(diagnosis=diagnosis):
-            raised = min(
-                (s.detected_ns for s in diagnosis.symptoms), default=diagnosis.made_ns
-            )
-            incident.detected_ns = min(incident.detected_ns or raised, raised)
-            incident.diagnosed_ns = incident.diagnosed_ns or diagnosis.made_ns
-            if diagnosis.agent not in incident.agents:
-                incident.agents += (diagnosis.agent,)
-        case IncidentRerooted(culprit=culprit, fault_class=fault_class):
+        case DiagnosisJoined(diagnosis=diagnosis, role=role) if role != "over":
+            _advised(incident, diagnosis)
+        case IncidentRerooted(culprit=culprit, fault_class=fault_class, diagnosis=diagnosis):
             incident.culprit, incident.fault_class = culprit, fault_class
+            _advised(incident, diagnosis)
         case DecisionMade(decision=decision):
             incident.decided_ns = entry.ts_ns
             incident.rule = ", ".join(decision.verdicts[-1].rules) if decision.verdicts else ""
@@ -143,7 +140,7 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
             incident.acted_ns = incident.acted_ns or entry.ts_ns
         case StepReplied(ok=True, leg=leg, key=key) if leg in {"do", "again"}:
             incident.actions += (key,)
-        case ProbeRead(result="good"):
+        case ProbeRead(result="good", phase="verifying"):
             incident.cured_ns = entry.ts_ns
         case RunEnded(outcome=outcome):
             incident.outcomes += (outcome,)
@@ -151,6 +148,15 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
             incident.state = state
             if state is IncidentState.RESOLVED:
                 incident.resolved_ns = entry.ts_ns
+
+
+def _advised(incident: IncidentFacts, diagnosis: Diagnosis) -> None:
+    """Adds when it was detected and diagnosed, and by whom."""
+    raised = min((s.detected_ns for s in diagnosis.symptoms), default=diagnosis.made_ns)
+    incident.detected_ns = min(incident.detected_ns or raised, raised)
+    incident.diagnosed_ns = incident.diagnosed_ns or diagnosis.made_ns
+    if diagnosis.agent not in incident.agents:
+        incident.agents += (diagnosis.agent,)
 
 
 def score(truths: Sequence[Truth], facts: Sequence[IncidentFacts]) -> list[FaultRow]:

@@ -96,17 +96,19 @@ class Run:
             case StepUnanswered():
                 self.attempts = record.attempt + 1
             case StepReplied():
-                if self.pending is None or self.pending.key != record.key:
-                    raise InvariantError(f"{self.incident}: reply {record.key} to no intent")
-                self.pending = None
-                self.replies[record.leg, record.step] = record
-                self.acted_ns = at_ns
-            case ProbeRead():
-                if record.result == "held" and record.phase == "verifying":
-                    self.proof = record.seen
+                self._fold_reply(record, at_ns)
+            case ProbeRead(result="held", phase="verifying"):
+                self.proof = record.seen
             case RunMoved():
                 self.phase, self.step, self.phase_ns = record.phase, record.step, at_ns
             case RunEnded():
                 self.ended, self.ended_ns = record.outcome, at_ns
             case RunStarted():
                 raise InvariantError(f"{self.incident}: started twice")
+
+    def _fold_reply(self, record: StepReplied, at_ns: int) -> None:
+        if self.pending is None or self.pending.key != record.key:
+            raise InvariantError(f"{self.incident}: reply {record.key} to no intent")
+        self.pending = None
+        self.replies[record.leg, record.step] = record
+        self.acted_ns = at_ns
