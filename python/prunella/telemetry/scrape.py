@@ -1,0 +1,124 @@
+"""One target's /metrics page in, readings out, round after round, on a thread of its own.
+
+Each target has its own thread, connection and time limit, so that a frozen target costs its own
+readings and nobody else's.
+"""
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Callable
+
+from prunella.telemetry.catalogue import domain_of
+from prunella.telemetry.exposition import samples
+from prunella.telemetry.reading import Domain, Reading, Readings
+from prunella.values import Clock
+
+Publish = Callable[[Readings], None]
+
+ROUND_NS = 100_000_000
+TIMEOUT_S = 0.25
+"""Two and a half rounds: longer than any pause of a healthy process, short enough to notice."""
+
+
+class Target:
+    """Who is scraped.
+
+    Args:
+        name: Component name.
+        port: Its HTTP port on loopback.
+        token: Bearer token for its /metrics.
+    """
+
+    def __init__(self, name: str, port: int, token: str) -> None:
+        self.name = name
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+
+    def fetch(self) -> tuple[str | None, bool]:
+        """The page's text (None when there is none) and whether it was the time limit."""
+        try:
+            self._connection.request("GET", "/metrics", headers=self._headers)
+            response = self._connection.getresponse()
+            body = response.read()
+        except TimeoutError:
+            self.close()
+            return None, True
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return None, False
+        return (
+            body.decode("utf-8", "replace") if response.status == http.client.OK else None
+        ), False
+
+    def close(self) -> None:
+        """Drops the connection; the next fetch makes another."""
+        self._connection.close()
+
+
+class Scraper:
+    """Scrapes one target ten times a second and publishes what it says.
+
+    Args:
+        target: Whom.
+        publish: Called with one `Readings` per domain; from this scraper's thread.
+        clock: The time.
+    """
+
+    def __init__(self, target: Target, publish: Publish, clock: Clock) -> None:
+        self._target = target
+        self._publish = publish
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"scrape-{target.name}", daemon=True)
+        self.rounds = 0
+
+    def start(self) -> None:
+        """Scrapes from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Scrapes no more."""
+        self._stop.set()
+        self._thread.join(timeout=2 * TIMEOUT_S)
+
+    def look(self) -> None:
+        """One round."""
+        name, began_ns = self._target.name, self._clock.monotonic_ns()
+        text, timed_out = self._target.fetch()
+        seconds = (self._clock.monotonic_ns() - began_ns) / 1e9
+        now_ns = self._clock.now_ns()
+
+        def reading(metric: str, value: float, labels: dict[str, str]) -> Reading:
+            return Reading(
+                metric=metric,
+                entity=name,
+                value=value,
+                labels=labels,
+                ts_event_ns=now_ns,
+                ts_init_ns=now_ns,
+            )
+
+        own = {"target": name}
+        facts = (
+            reading("scrape_up", float(text is not None), own),
+            reading("scrape_timeout", float(timed_out), own),
+            reading("scrape_duration_seconds", seconds, own),
+        )
+        self._publish(Readings(domain="network", source="host", items=facts))
+        by_domain: dict[Domain, list[Reading]] = {}
+        for metric, labels, value in samples(text or ""):
+            domain = domain_of(metric)
+            if domain is not None:
+                by_domain.setdefault(domain, []).append(reading(metric, value, labels))
+        for domain, items in by_domain.items():
+            self._publish(Readings(domain=domain, source=f"scrape:{name}", items=tuple(items)))
+        self.rounds += 1
+
+    def _run(self) -> None:
+        with contextlib.closing(self._target):
+            due_ns = self._clock.monotonic_ns()
+            while not self._stop.wait(max(0, due_ns - self._clock.monotonic_ns()) / 1e9):
+                self.look()
+                # After a pause the next round is one round away: no burst catches up.
+                due_ns = max(due_ns + ROUND_NS, self._clock.monotonic_ns())
