@@ -130,6 +130,8 @@ def test_overload_is_cured_by_sending_less(tmp_path: Path) -> None:
         statuses = [answer.status for answer in answers.values()]
         assert statuses.count(200) >= 5
         assert {503, 429} <= set(statuses)
+        refusals = sum(status in {503, 429} for status in statuses)
+        assert exchange.status()["order_requests_refused"] == refusals
         assert all(
             answer.headers["retry-after"] == "1"
             for answer in answers.values()

@@ -138,6 +138,17 @@ def test_order_lives_from_new_to_canceled_with_all_fields(exchange: Exchange) ->
     assert exchange.signed("GET", "openOrders").body == []
 
 
+def test_all_orders_are_paged_by_order_id(exchange: Exchange) -> None:
+    """Finished orders are listed too, from an order id on."""
+    ids = [limit(exchange).body["orderId"] for _ in range(3)]
+    exchange.signed("DELETE", "openOrders", symbol="BTCUSDT")
+    rows = exchange.signed("GET", "allOrders", symbol="BTCUSDT", orderId=ids[1], limit=2).body
+    assert [row["orderId"] for row in rows] == ids[1:]
+    assert [row["status"] for row in rows] == ["CANCELED", "CANCELED"]
+    newest = exchange.signed("GET", "allOrders", symbol="BTCUSDT", limit=1).body
+    assert [row["orderId"] for row in newest] == ids[2:]
+
+
 def test_market_order_fills_and_moves_balances_by_price_and_fee(exchange: Exchange) -> None:
     """What the fills say is what the balances and `myTrades` say."""
     before = balances(exchange)

@@ -11,7 +11,15 @@ from prunella.exchange.settings import (
     ApiKey,
     ExchangeSettings,
     SymbolSettings,
+    ensure_venue_key,
     read_key,
 )
 
-__all__ = ["AccountSettings", "ApiKey", "ExchangeSettings", "SymbolSettings", "read_key"]
+__all__ = [
+    "AccountSettings",
+    "ApiKey",
+    "ExchangeSettings",
+    "SymbolSettings",
+    "ensure_venue_key",
+    "read_key",
+]

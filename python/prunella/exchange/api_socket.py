@@ -56,6 +56,7 @@ class ApiSocket:
             "order.cancel": (calls.cancel, 1),
             "openOrders.status": (calls.open_orders, 6),
             "openOrders.cancelAll": (calls.cancel_all, 1),
+            "allOrders": (calls.all_orders, 20),
             "account.status": (calls.account, 20),
             "myTrades": (calls.my_trades, 20),
         }

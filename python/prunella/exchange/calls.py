@@ -148,6 +148,25 @@ class Calls:
         parameters.done()
         return [queried(self._venue.symbol, order) for order in self._venue.open_orders(account)]
 
+    def all_orders(self, account: int, parameters: Parameters) -> list[dict[str, Any]]:
+        """The account's orders: from an order id or a time on, or the newest."""
+        parameters.symbol(self._venue.symbol.name)
+        order_id = parameters.integer("orderId")
+        start_ms = parameters.integer("startTime")
+        end_ms = parameters.integer("endTime")
+        limit = min(parameters.integer("limit") or 500, ROWS_MAX)
+        parameters.done()
+        orders = [
+            order
+            for order in self._venue.all_orders(account)
+            if (order_id is None or order.id >= order_id)
+            and (start_ms is None or order.created_ms >= start_ms)
+            and (end_ms is None or order.created_ms <= end_ms)
+        ]
+        newest = order_id is None and start_ms is None
+        page = orders[-limit:] if newest else orders[:limit]
+        return [queried(self._venue.symbol, order) for order in page]
+
     def account(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """Balances and fees."""
         omit_zero = parameters.text("omitZeroBalances") == "true"

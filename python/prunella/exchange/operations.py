@@ -17,6 +17,17 @@ _log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
 
 
+ORDER_PATHS = frozenset(
+    {
+        "/api/v3/order",
+        "/api/v3/openOrders",
+        "/ws-api/v3 order.place",
+        "/ws-api/v3 order.cancel",
+        "/ws-api/v3 openOrders.cancelAll",
+    }
+)
+
+
 class MarketPace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What `POST /admin/market` takes."""
 
@@ -86,12 +97,21 @@ class Operations:
                 "update_id": self._venue.update_id,
                 "top": self._venue.book_ticker(),
                 "orders_open": self._venue.orders_open,
+                "order_requests_refused": self._order_requests_refused(),
                 "clients": len(self._sockets),
                 "clients_dropped": self._venue.hub.dropped,
                 "market": [str(path) for path in self._settings.market] or "synthetic",
                 "speed": self._pace.speed,
                 "behaviour": self._path.behaviour,
             }
+        )
+
+    def _order_requests_refused(self) -> int:
+        """Order requests that were answered 429 or 5xx since the start."""
+        return sum(
+            count
+            for (path, status), count in self._requests.items()
+            if path in ORDER_PATHS and (status == 429 or status >= 500)
         )
 
     async def _behaviour(self, request: Request) -> Response:

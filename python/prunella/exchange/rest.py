@@ -58,6 +58,7 @@ class Rest:
             route("POST", "/order/test", self._signed(calls.test, 1)),
             route("GET", "/openOrders", self._signed(calls.open_orders, 6)),
             route("DELETE", "/openOrders", self._signed(calls.cancel_all, 1)),
+            route("GET", "/allOrders", self._signed(calls.all_orders, 20)),
             route("GET", "/account", self._signed(calls.account, 20)),
             route("GET", "/myTrades", self._signed(calls.my_trades, 20)),
         ]

@@ -1,5 +1,7 @@
 """What a simulated exchange is started with: frozen records in, nothing computed."""
 
+import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -76,6 +78,22 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     client_queue_max: int = 4_096
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 60.0
+
+
+def ensure_venue_key(path: Path) -> ApiKey:
+    """The key in the file; made (mode 0600) when there is none.
+
+    Raises:
+        ConfigError: The file is there but not such a key; trying again cannot help.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return read_key(path)
+    key = ApiKey(api_key=secrets.token_hex(32), secret=secrets.token_hex(32))
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(key))
+    return key
 
 
 def read_key(path: Path) -> ApiKey:

@@ -119,6 +119,10 @@ class Venue:
         """The account's orders that still rest, oldest first."""
         return [order for order in self._open.values() if order.account == account]
 
+    def all_orders(self, account: int) -> Iterable[Order]:
+        """The account's orders that are remembered, oldest first."""
+        return (order for order in self._orders.values() if order.account == account)
+
     def fills(self, account: int) -> Iterable[Fill]:
         """The account's executions, oldest first."""
         return (fill for fill in self._fills if fill.order.account == account)
