@@ -22,14 +22,14 @@ AGENT = AgentSpec(
             entities=("pid:*",),
             options={"limit": 0.45},
         ),
-        # The engine's hot thread sleeps most of the time. Waiting for 8 % of the time more than
+        # The engine's hot thread sleeps most of the time. Waiting for 6 % of the time more than
         # usual is about one clock slice in each turn, enough to miss the tick-to-order goal.
         Watch(
             detector="shift",
             metric="process_run_delay_ratio",
             by=("thread",),
             entities=("engine",),
-            options={"rise_min": 0.08, "certain": 0.5, "scale_min": 0.01},
+            options={"rise_min": 0.06, "certain": 0.5, "scale_min": 0.008},
         ),
     ),
 )
