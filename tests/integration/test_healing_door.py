@@ -1,15 +1,14 @@
 """The healing plane's loop and its socket, with real threads and a real unix socket."""
 
-import queue
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from healing_rig import KEY
+from integration_parts import QueueInlet, RealClock
 from prunella.errors import TargetUnavailableError, UsageError
 from prunella.healing.incident import Heartbeat
 from prunella.healing.loop import HealingClient, PlaneLoop, assemble, local_stack
@@ -18,43 +17,6 @@ from prunella.healing.remediate import ThreadPool
 from prunella.telemetry import Readings
 from prunella.values import Home
 from stack import MemoryLedger, Stack, advise
-
-
-class RealClock:
-    """Real elapsed time on a fixed date."""
-
-    def now_ns(self) -> int:
-        """Nanoseconds since the epoch, of a kind."""
-        return 1_000_000_000_000 + time.monotonic_ns()
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds."""
-        return time.monotonic_ns()
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """A message of the bus."""
-
-    kind: str
-    payload: bytes
-
-
-class QueueInlet:
-    """A bus without sockets."""
-
-    def __init__(self) -> None:
-        self.queue: queue.Queue[Letter] = queue.Queue()
-
-    def receive(self, timeout_s: float) -> Letter | None:
-        """The next message."""
-        try:
-            return self.queue.get(timeout=timeout_s) if timeout_s else self.queue.get_nowait()
-        except queue.Empty:
-            return None
-
-    def send(self, kind: str, record: msgspec.Struct) -> None:
-        """Publishes."""
-        self.queue.put(Letter(kind, msgspec.msgpack.encode(record)))
 
 
 class Plane:
