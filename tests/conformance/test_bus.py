@@ -178,3 +178,23 @@ def test_subscription_that_was_closed_does_not_disturb_the_others(place: Place) 
             pass
     joined(watch, stays, "local/cpu/host/normal")
     assert stays.lost == 0
+
+
+def test_threads_that_publish_at_once_lose_nothing(place: Place) -> None:
+    """Collectors publish from their own threads; every message arrives, numbered without a gap."""
+    watch, agent = place.connect("watch"), place.connect("agent-cpu")
+    inbox = agent.subscribe("local/cpu/")
+    joined(watch, inbox, "local/cpu/host/normal")
+
+    def publish() -> None:
+        for _ in range(QUEUE_MAX // 5):
+            watch.publish("local/cpu/host/normal", b"x", kind="readings", now_ns=1)
+
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    for _ in range(4 * (QUEUE_MAX // 5)):
+        assert inbox.receive(PATIENCE_S) is not None
+    assert (inbox.lost, watch.dropped) == (0, 0)

@@ -58,7 +58,10 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """One process's access to the bus, under its role. Used by one thread at a time."""
+    """One process's access to the bus, under its role.
+
+    Any thread may publish; a subscription belongs to the thread that receives from it.
+    """
 
     @property
     def dropped(self) -> int:

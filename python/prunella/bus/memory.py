@@ -70,6 +70,7 @@ class MemoryBus:
     def __init__(self, broker: MemoryBroker, role: str) -> None:
         self._broker = broker
         self._role = role
+        self._turn = threading.Lock()
         self._sealer = Sealer()
         self._subscriptions: list[MemorySubscription] = []
         self.dropped = 0
@@ -78,10 +79,11 @@ class MemoryBus:
         self, topic: str, record: bytes, *, kind: str, now_ns: int, ts_event_ns: int = 0
     ) -> None:
         """Hands the record to everybody who subscribed."""
-        envelope = self._sealer.seal(
-            topic, record, kind=kind, now_ns=now_ns, ts_event_ns=ts_event_ns
-        )
-        self._broker.carry(self._role, topic, envelope)
+        with self._turn:  # numbered and handed on in the same order
+            envelope = self._sealer.seal(
+                topic, record, kind=kind, now_ns=now_ns, ts_event_ns=ts_event_ns
+            )
+            self._broker.carry(self._role, topic, envelope)
 
     def subscribe(self, *prefixes: str) -> "MemorySubscription":
         """A queue of what comes from now on."""

@@ -14,7 +14,8 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: The process's name.
-        hears: Topic prefixes that it may subscribe to (or to anything below them).
+        hears: Topic prefixes that it may subscribe to (or to anything below them); an empty one
+            is everything.
         says: Topic prefixes that it may publish under.
     """
 
@@ -55,7 +56,7 @@ _ROLES = {
             )
             for domain in _DOMAINS
         ),
-        Role(name="healing", hears=("local/",), says=("local/healing/healing/",)),
-        Role(name="viewer", hears=("local/",)),
+        Role(name="healing", hears=("",), says=("local/healing/healing/",)),
+        Role(name="viewer", hears=("",)),
     )
 }

@@ -6,6 +6,7 @@ after the router was restarted.
 """
 
 import hmac
+import threading
 from pathlib import Path
 
 import zmq
@@ -46,6 +47,7 @@ class ZeroMqBus:
         self._password = password
         self._queue_max = queue_max
         self._context = zmq.Context()
+        self._turn = threading.Lock()  # a ZeroMQ socket breaks when two threads touch it at once
         self._sealer = Sealer()
         self._subscriptions: list[ZeroMqSubscription] = []
         self._push = self._socket(zmq.PUSH)
@@ -63,13 +65,14 @@ class ZeroMqBus:
         """
         if len(record) > MESSAGE_BYTES_MAX // 2:
             raise PermanentError(f"{kind} of {len(record)} bytes is too large for the bus")
-        envelope = self._sealer.seal(
-            topic, record, kind=kind, now_ns=now_ns, ts_event_ns=ts_event_ns
-        )
-        try:
-            self._push.send_multipart((topic.encode(), envelope), zmq.NOBLOCK)
-        except zmq.Again:
-            self.dropped += 1
+        with self._turn:
+            envelope = self._sealer.seal(
+                topic, record, kind=kind, now_ns=now_ns, ts_event_ns=ts_event_ns
+            )
+            try:
+                self._push.send_multipart((topic.encode(), envelope), zmq.NOBLOCK)
+            except zmq.Again:
+                self.dropped += 1
 
     def subscribe(self, *prefixes: str) -> "ZeroMqSubscription":
         """A queue of what comes from now on; the router ignores prefixes beyond the role."""
