@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Byte strings in, numbered entries out, whole and in order, or an error that says where not.
+//!
+//! Think of a bound notebook: pages are numbered, each line repeats a fingerprint of all the lines
+//! above it, and one person holds the pen. A line that was being written when the light went out
+//! is struck through; a line that someone altered no longer fits the fingerprints below it, and
+//! then nobody pretends that the book is fine.
+//!
+//! * [`Writer`] appends to memory-mapped, preallocated segments; what it acknowledged survives
+//!   `kill -9` ([`Durability::Process`]) or a power cut after [`Writer::sync`]
+//!   ([`Durability::Power`]).
+//! * [`Reader`] reads and checks, beside a live writer too.
+//! * [`snapshot`] keeps the last states of whatever the entries are applied to.
+//! * [`merkle`] proves that an entry is in the log, and that the log only ever grew (RFC 9162).
+
+mod error;
+mod format;
+pub mod merkle;
+mod reader;
+pub mod snapshot;
+mod writer;
+
+pub use error::JournalError;
+pub use format::{Chain, ENTRY_OVERHEAD, Entry, GENESIS, SEGMENT_HEADER};
+pub use reader::{Reader, TornTail};
+pub use writer::{Durability, Options, Recovery, SEGMENT_BYTES, Writer};
