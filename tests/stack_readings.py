@@ -6,6 +6,7 @@ knows a threshold, and the readings carry no trace of the fault that was set.
 """
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -80,6 +81,7 @@ class Stack:
         self.venues = {each: Venue(each) for each in VENUES}
         self.engine_core = 0
         self.active = "primary"
+        self._windows: dict[tuple[str, int], deque[float]] = {}
         self._next_beat_s = dict.fromkeys(AGENTS, 0.0)
         self._flip = 0
 
@@ -251,7 +253,12 @@ class Stack:
                 "cpu", "host", "process_last_cpu", "engine", float(self.engine_core), thread="hot"
             )
             self._put(
-                "cpu", "host", "process_run_delay_ratio", "engine", self._run_delay(), thread="hot"
+                "cpu",
+                "host",
+                "process_run_delay_ratio",
+                "engine",
+                self._mean("delay", self.ticks["engine"], self._run_delay()),
+                thread="hot",
             )
         for each in self.strangers:
             noisy = max(0.0, each.cpu + self.random.choice((-0.1, 0.0, 0.0, 0.1)))
@@ -260,7 +267,7 @@ class Stack:
                 "host",
                 "process_cpu_ratio",
                 f"pid:{each.pid}",
-                noisy,
+                self._mean("cpu", each.pid, noisy),
                 command="stranger",
                 start_ticks=str(each.pid * 7),
                 last_cpu=str(each.core),
@@ -268,6 +275,12 @@ class Stack:
         self._put(
             "io", "host", "host_disk_busy_ratio", "host", self.random.uniform(0, 0.4), device="vda"
         )
+
+    def _mean(self, metric: str, pid: int, value: float) -> float:
+        """What a collector shows that averages over half a second."""
+        window = self._windows.setdefault((metric, pid), deque(maxlen=5))
+        window.append(value)
+        return sum(window) / len(window)
 
     def _run_delay(self) -> float:
         base = self.random.uniform(0.005, 0.03) * float(self.speed**0.8)

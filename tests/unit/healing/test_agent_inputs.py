@@ -89,3 +89,18 @@ def test_whole_telemetry_silent_names_no_component() -> None:
             agent.observe(batch, now_ns)
         told += agent.tick(now_ns)
     assert told == []
+
+
+def test_list_of_processes_that_is_lost_accuses_nobody() -> None:
+    """Everybody absent at once is a missing list, not a massacre."""
+    agent = Agent(AGENTS["agent-cpu"], topology())
+    told = []
+    for i in range(40):
+        now_ns = i * ROUND_NS
+        items = tuple(
+            up(name, float(i < 20), now_ns, process=name) for name in ("engine", "watch", "bus")
+        )
+        agent.observe(Readings(domain="cpu", source="host", items=items), now_ns)
+        if i != 20:  # the newest values are as fresh as they come
+            told += agent.tick(now_ns)
+    assert told == []

@@ -14,13 +14,14 @@ AGENT = AgentSpec(
             metric="process_state_stopped",
             options={"limit": 1.0, "tau_s": 0.001, "sustain_s": 0.2, "clear_s": 0.3},
         ),
-        # Two thirds of a processor; two busy neighbours that share one would have half each.
+        # Two busy neighbours that share a processor have half each. The collector averages over half
+        # a second already, so there is little left to smooth.
         Watch(
             detector="saturation",
             metric="process_cpu_ratio",
             by=("start_ticks",),
             entities=("pid:*",),
-            options={"limit": 0.45},
+            options={"limit": 0.45, "tau_s": 0.05},
         ),
         # The engine's hot thread sleeps most of the time. Waiting for 6 % of the time more than
         # usual is about one clock slice in each turn, enough to miss the tick-to-order goal.
@@ -29,7 +30,7 @@ AGENT = AgentSpec(
             metric="process_run_delay_ratio",
             by=("thread",),
             entities=("engine",),
-            options={"rise_min": 0.06, "certain": 0.5, "scale_min": 0.008},
+            options={"rise_min": 0.06, "certain": 0.5, "scale_min": 0.008, "tau_s": 0.05},
         ),
     ),
 )
