@@ -82,7 +82,6 @@ class Stack:
         self.engine_core = 0
         self.active = "primary"
         self._windows: dict[tuple[str, int], deque[float]] = {}
-        self._next_beat_s = dict.fromkeys(AGENTS, 0.0)
         self._flip = 0
 
     @property
@@ -124,15 +123,6 @@ class Stack:
             self.now_s += step_s
             self._advance(step_s)
             yield self._read()
-
-    def heartbeats(self) -> list[str]:
-        """Agents that send a heartbeat in this round."""
-        due = []
-        for name in AGENTS:
-            if self.up[name] and self.now_s >= self._next_beat_s[name]:
-                self._next_beat_s[name] = self.now_s + 0.5
-                due.append(name)
-        return due
 
     def _alive_s(self, name: str) -> float:
         return self.now_s - self.started_s[name] if self.up[name] else -1.0

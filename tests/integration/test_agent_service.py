@@ -34,7 +34,7 @@ class ScriptedBus:
         """The next message that is due within the time."""
         until_ns = self.clock.now_ns() + round(timeout_s * 1e9)
         if not self.waiting and self.service is not None:
-            self.service.stop()
+            self.service.loop.stop()
         if self.waiting and self.waiting[0][0] <= until_ns:
             due_ns, message = self.waiting.popleft()
             self.clock.advance(max(0, due_ns - self.clock.now_ns()))
@@ -84,7 +84,7 @@ def test_agent_tells_its_diagnosis_and_that_it_is_alive() -> None:
     """Advice goes out as urgent, a heartbeat twice a second, rubbish is counted and dropped."""
     bus, service = play("agent-cpu")
     service.server.start()
-    service.serve()
+    service.loop.run()
     service.server.close()
     diagnoses = [
         msgspec.msgpack.decode(record, type=Diagnosis)
@@ -99,8 +99,8 @@ def test_agent_tells_its_diagnosis_and_that_it_is_alive() -> None:
     assert diagnoses[0].hypotheses[0].culprit == "engine"
     assert len(beats) == pytest.approx(22, abs=2)
     assert beats[-1].readings > beats[0].readings
-    assert service.status().malformed == 2
-    assert service.status().open_diagnoses == ("process.crashed of engine",)
+    assert service.loop.status().malformed == 2
+    assert service.loop.status().open_diagnoses == ("process.crashed of engine",)
 
 
 def test_pages_tell_readiness_to_all_and_figures_to_the_token() -> None:
@@ -108,7 +108,7 @@ def test_pages_tell_readiness_to_all_and_figures_to_the_token() -> None:
     bus, service = play("agent-io")
     service.server.start()
     try:
-        service.serve()
+        service.loop.run()
         port = service.server.port
         assert get(port, "/ready")[0] == 200
         assert get(port, "/status")[0] == 401

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
+from prunella.bus import MemoryBroker
 from prunella.healing.diagnose import AGENTS
 from prunella.healing.incident import Diagnosis
-from prunella.healing.loop.agent import Agent
+from prunella.healing.loop.agent_service import AgentLoop, AgentSettings, subscriptions
+from prunella.values import ManualClock
 from stack_readings import PROCESSES, Stack, Stranger, topology
 
 SEEDS = (1, 2, 3, 4)
@@ -13,34 +16,52 @@ QUIET_S = 8.0
 
 
 class Plane:
-    """The modelled stack with the five agents that watch it."""
+    """The modelled stack, the bus, and the five agents that listen to it."""
 
     def __init__(self, seed: int) -> None:
         print(f"seed {seed}: pytest tests/simulation/test_agents.py -k 'seed{seed}'")  # noqa: T201
         self.stack = Stack(seed)
-        self.agents = {name: Agent(spec, topology()) for name, spec in AGENTS.items()}
+        self.clock = ManualClock(start_ns=self.stack.now_ns)
+        self.broker = MemoryBroker()
+        self.watch = self.broker.connect("watch")
+        self.advice = self.broker.connect("healing").subscribe("local/healing/")
         self.told: list[tuple[float, Diagnosis]] = []
+        self.buses = {name: self.broker.connect(name) for name in AGENTS}
+        self.loops = {name: self._loop(name) for name in AGENTS}
+
+    def _loop(self, name: str) -> AgentLoop:
+        settings = AgentSettings(name=name, components=topology().components)
+        bus = self.buses[name]
+        inlet = bus.subscribe(*subscriptions(settings))
+        return AgentLoop(settings, inlet=inlet, outlet=bus, clock=self.clock)
 
     def run(self, duration_s: float) -> "Plane":
         """Lets time pass."""
         stack = self.stack
         for batches in stack.rounds(duration_s):
-            for name, agent in self.agents.items():
-                if not stack.up[name]:
-                    continue
-                for batch in batches:
-                    if batch.domain == agent.spec.domain:
-                        agent.observe(batch, stack.now_ns)
-            for beating in stack.heartbeats():
-                self.agents["agent-execution"].hear(beating, stack.now_ns)
-            for name, agent in self.agents.items():
+            self.clock.advance(stack.now_ns - self.clock.now_ns())
+            for batch in batches:
+                self.watch.publish(
+                    f"local/{batch.domain}/{batch.source}/normal",
+                    msgspec.msgpack.encode(batch),
+                    kind="readings",
+                    now_ns=stack.now_ns,
+                )
+            for name, loop in self.loops.items():
                 if stack.up[name]:
-                    self.told += [(stack.now_s, each) for each in agent.tick(stack.now_ns)]
+                    loop.drain(0.0)
+                    loop.turn()
+            while message := self.advice.receive(0.0):
+                if message.kind == "diagnosis":
+                    diagnosis = msgspec.msgpack.decode(message.payload, type=Diagnosis)
+                    self.told.append((stack.now_s, diagnosis))
         return self
 
     def restart_agent(self, name: str) -> None:
         """A new process life: nothing is remembered."""
-        self.agents[name] = Agent(AGENTS[name], topology())
+        self.buses[name].close()
+        self.buses[name] = self.broker.connect(name)
+        self.loops[name] = self._loop(name)
         self.stack.start(name)
 
     def first(self, agent: str, since_s: float) -> tuple[float, Diagnosis]:
@@ -187,7 +208,7 @@ def test_each_fault_is_told_once_then_remembered_then_ended(plane: Plane) -> Non
     assert len(ends) == 1
     assert told[-1] is ends[0]
     assert len(told) <= 11
-    assert plane.agents["agent-network"].diagnostician.diagnoses == 1
+    assert plane.loops["agent-network"].status().diagnoses == 1
 
 
 def test_agent_restarted_in_the_middle_of_a_fault_sees_it_again(plane: Plane) -> None:

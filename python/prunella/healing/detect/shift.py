@@ -9,7 +9,9 @@ Answers: began, over. Thresholds: `z` = 6, since at ten readings a second a 4-si
 every half hour in a perfectly healthy normal series, and ours have longer tails; `rise_min`, the
 harm that is worth a sentence, because a very still series makes any flutter many sigmas; `certain`,
 a value that is beyond whatever the memory says, because an agent that was restarted in the middle
-of a fault would learn the fault as normal; `warm_up_s`, before which the memory knows too little.
+of a fault would learn the fault as normal; `settle_s`, during which nothing is learnt, because a
+restless youth would excuse everything for the next minute; `warm_up_s`, before which the memory
+knows too little.
 The memory does not learn while the values are beyond; after `accept_s` it starts anew: what lasts
 for ten minutes is the new normal, and somebody has been told long ago. Rejected: ADWIN and Bayesian
 change points, which find the moment of a small change with more arithmetic; our changes are not
@@ -58,6 +60,7 @@ class ShiftOptions(Options, frozen=True, kw_only=True):
         z: Scales above the location.
         tau_s: Over how long the last moments are smoothed.
         memory_s: How long the memory is.
+        settle_s: How long after its first reading it learns nothing.
         warm_up_s: How long it learns before it speaks.
         sustain_s: How long it has to stay beyond.
         clear_s: How long it has to be normal again.
@@ -70,6 +73,7 @@ class ShiftOptions(Options, frozen=True, kw_only=True):
     z: float = 6.0
     tau_s: float = 0.15
     memory_s: float = 60.0
+    settle_s: float = 3.0
     warm_up_s: float = 3.0
     sustain_s: float = 0.2
     clear_s: float = 1.0
@@ -91,11 +95,14 @@ class Shift(Detector):
             clear_ns=seconds(options.clear_s),
         )
         self._since_ns: int | None = None
+        self._first_ns: int | None = None
 
     def update(self, reading: Reading, now_ns: int) -> Symptom | None:
         """Takes one value."""
         options, memory = self._options, self._memory
         value = self._smoother.update(reading.value, now_ns)
+        if self._first_ns is None:
+            self._first_ns = now_ns
         margin = max(options.rise_min, options.z * memory.scale)
         threshold = memory.location + margin
         warm = memory.count >= COUNT_MIN and now_ns - memory.born_ns >= seconds(options.warm_up_s)
@@ -108,7 +115,8 @@ class Shift(Detector):
             threshold = min(threshold, options.certain) if warm else options.certain
         if not beyond:
             self._since_ns = None
-            memory.learn(reading.value, now_ns)
+            if now_ns - self._first_ns >= seconds(options.settle_s):
+                memory.learn(reading.value, now_ns)
         elif self._since_ns is None:
             self._since_ns = now_ns
         elif now_ns - self._since_ns >= seconds(options.accept_s):
@@ -128,5 +136,5 @@ class Shift(Detector):
         options = self._options
         self._memory = Memory(tau_s=options.memory_s, scale_min=options.scale_min)
         self._smoother.reset()
-        self._since_ns = None
+        self._since_ns = self._first_ns = None
         return self._episode.end(now_ns)

@@ -14,8 +14,8 @@ AGENT = AgentSpec(
             metric="process_state_stopped",
             options={"limit": 1.0, "tau_s": 0.001, "sustain_s": 0.2, "clear_s": 0.3},
         ),
-        # Two busy neighbours that share a processor have half each. The collector averages over half
-        # a second already, so there is little left to smooth.
+        # Two busy neighbours that share a processor have half each. The collector averages over
+        # half a second already, so there is little left to smooth.
         Watch(
             detector="saturation",
             metric="process_cpu_ratio",

@@ -100,29 +100,21 @@ def subscriptions(settings: AgentSettings) -> tuple[str, ...]:
     return (*domain, f"{settings.tenant}/healing/") if spec.hears_heartbeats else domain
 
 
-class AgentService:
-    """One agent's process.
+class AgentLoop:
+    """Drains the bus and ticks one agent until told to stop.
 
     Args:
         settings: Which agent, of which stack.
         inlet: A subscription to `subscriptions(settings)`.
         outlet: Where advice and heartbeats go.
         clock: The time.
-        read_token: What /metrics and /status want to see.
 
     Raises:
         ConfigError: A watch, a rule or the topology cannot work; the message names it.
-        UsageError: The port is in use.
     """
 
     def __init__(
-        self,
-        settings: AgentSettings,
-        *,
-        inlet: Inlet,
-        outlet: Outlet,
-        clock: Clock,
-        read_token: str,
+        self, settings: AgentSettings, *, inlet: Inlet, outlet: Outlet, clock: Clock
     ) -> None:
         self._inlet = inlet
         self._outlet = outlet
@@ -138,41 +130,36 @@ class AgentService:
         self._beat_ns: int | None = None
         self._malformed = 0
         self._tick_ns_max = 0
-        pages = Pages(ready=self.why_not_ready, metrics=self.metrics, status=self.status)
-        self.server = StatusServer(settings.port, token=read_token, pages=pages)
-
-    def run(self) -> None:
-        """Runs until SIGTERM or SIGINT."""
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: self.stop())
-        self.server.start()
-        try:
-            self.serve()
-        finally:
-            self.server.close()
 
     def stop(self) -> None:
-        """Ends `serve` after the present turn; may be called from a signal handler."""
+        """Ends `run` after the present turn; may be called from a signal handler."""
         self._stop.set()
 
-    def serve(self) -> None:
-        """Drains the bus and ticks until `stop`."""
+    def run(self) -> None:
+        """Runs until `stop`."""
         due_ns = self._clock.monotonic_ns()
         while not self._stop.is_set():
-            wait_ns = max(0, due_ns - self._clock.monotonic_ns())
-            message = self._inlet.receive(wait_ns / 1e9)
-            with self._lock:
-                taken = 0
-                while message is not None:
-                    self._take(message)
-                    taken += 1
-                    message = self._inlet.receive(0.0) if taken < DRAIN_MAX else None
-                if self._clock.monotonic_ns() >= due_ns:
-                    self.turn()
-                    due_ns = self._clock.monotonic_ns() + TICK_NS
+            self.drain(max(0, due_ns - self._clock.monotonic_ns()) / 1e9)
+            if self._clock.monotonic_ns() >= due_ns:
+                self.turn()
+                due_ns = self._clock.monotonic_ns() + TICK_NS
+
+    def drain(self, timeout_s: float) -> None:
+        """Takes the waiting messages; waits for a first one for at most so long."""
+        message = self._inlet.receive(timeout_s)
+        with self._lock:
+            taken = 0
+            while message is not None:
+                self._take(message)
+                taken += 1
+                message = self._inlet.receive(0.0) if taken < DRAIN_MAX else None
 
     def turn(self) -> None:
         """One tick: tells what is to be told, and that it is alive."""
+        with self._lock:
+            self._turn()
+
+    def _turn(self) -> None:
         began_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         for diagnosis in self._agent.tick(now_ns):
             self._publish(diagnosis, "diagnosis", "urgent", now_ns)
@@ -246,3 +233,49 @@ class AgentService:
             f"agent_tick_seconds_max {status.tick_seconds_max:.6f}",
         )
         return ("\n".join(lines) + "\n").encode()
+
+
+class AgentService:
+    """One agent's process: its loop and its pages.
+
+    Args:
+        settings: Which agent, of which stack.
+        inlet: A subscription to `subscriptions(settings)`.
+        outlet: Where advice and heartbeats go.
+        clock: The time.
+        read_token: What /metrics and /status want to see.
+
+    Raises:
+        ConfigError: A watch, a rule or the topology cannot work; the message names it.
+        UsageError: The port is in use.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        inlet: Inlet,
+        outlet: Outlet,
+        clock: Clock,
+        read_token: str,
+    ) -> None:
+        self.loop = AgentLoop(settings, inlet=inlet, outlet=outlet, clock=clock)
+        self.server = StatusServer(
+            settings.port,
+            token=read_token,
+            pages=Pages(
+                ready=self.loop.why_not_ready,
+                metrics=self.loop.metrics,
+                status=self.loop.status,
+            ),
+        )
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: self.loop.stop())
+        self.server.start()
+        try:
+            self.loop.run()
+        finally:
+            self.server.close()
