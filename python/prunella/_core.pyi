@@ -1,13 +1,16 @@
 from collections.abc import Sequence
-from typing import final
+from pathlib import Path
+from typing import Any, final
 
 __all__ = [
+    "HotLoop",
     "Match",
     "Matching",
     "Recording",
     "__version__",
     "denial_reasons",
     "order_states",
+    "replay",
 ]
 
 __version__: str
@@ -65,3 +68,18 @@ class Recording:
     def __new__(cls, paths: Sequence[str]) -> Recording: ...
     def __iter__(self) -> Recording: ...
     def __next__(self) -> tuple[int, bytes]: ...
+
+@final
+class HotLoop:
+    def __new__(
+        cls, *, config: bytes, venues: bytes, journal_dir: Path, options: bytes
+    ) -> HotLoop: ...
+    @property
+    def is_running(self) -> bool: ...
+    def start(self) -> None: ...
+    def command(self, json: str, timeout_s: float) -> str | None: ...
+    def status(self) -> str: ...
+    def take_notes(self) -> list[str]: ...
+    def stop(self) -> None: ...
+
+def replay(journal_dir: Path, *, from_snapshot: bool) -> dict[str, Any] | None: ...

@@ -1,5 +1,13 @@
 //! From a venue's bytes to the core's events, and from the core's wishes to bytes.
 
 pub mod binance;
+mod buffer;
+pub mod core;
+pub mod histogram;
+pub mod hot_loop;
+pub mod http;
+pub mod input;
 pub mod json;
+mod net;
 pub mod recording;
+pub mod ws;

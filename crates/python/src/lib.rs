@@ -1,5 +1,6 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
+mod hot_loop;
 mod matching;
 mod reasons;
 mod recording;
@@ -9,6 +10,8 @@ use pyo3::prelude::*;
 /// Every export of the module, in one place.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::hot_loop::{HotLoop, replay};
     #[pymodule_export]
     use super::matching::{Match, Matching};
     #[pymodule_export]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from prunella.trading.engine.replay import replay
 from prunella.trading.execution import VenueLimits
 from prunella.trading.market import Instrument, positive
 from prunella.trading.risk import RiskSettings
@@ -84,3 +85,6 @@ def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
         "lot": lot,
         **risk.raw(),
     }
+
+
+__all__ = ["MarketSettings", "core_config", "replay"]

@@ -1,1 +1,6 @@
-"""To be written."""
+"""The shell around the core: settings in, a trading process with control and telemetry out."""
+
+from prunella.trading.runtime.service import EngineService
+from prunella.trading.runtime.settings import LoopSettings, TradingSettings
+
+__all__ = ["EngineService", "LoopSettings", "TradingSettings"]

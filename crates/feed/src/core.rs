@@ -1,0 +1,187 @@
+//! Journaled inputs in, outputs out: the decoders and the engine together, so that live trading,
+//! restart and replay go through the very same lines.
+
+use crate::binance::{Answer, Decoder, Frame};
+use crate::input::{Commanded, Input};
+use engine::Engine;
+use engine::config::CoreConfig;
+use engine::event::{Channel, Event, RequestFailure};
+use engine::output::Output;
+use values::{Nanos, VenueId};
+
+/// Engine and decoders.
+pub struct Core {
+    engine: Engine,
+    decoders: Vec<Decoder>,
+}
+
+/// The input cannot come from this core's own journal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CoreError {
+    /// A replayed state differs from the recorded one: the code or the journal is not what it was.
+    #[error("expected the state hash {expected}, found {found} (determinism is broken)")]
+    Check {
+        /// As recorded.
+        expected: String,
+        /// As computed.
+        found: String,
+    },
+    /// Bytes that this version does not read.
+    #[error("expected {0}")]
+    Unreadable(&'static str),
+}
+
+impl Core {
+    /// A core before its first input.
+    ///
+    /// # Errors
+    /// The configuration cannot be traded with; the text says why.
+    pub fn new(config: CoreConfig) -> Result<Core, String> {
+        if let Some(problem) = config.problem() {
+            return Err(problem);
+        }
+        Ok(Core::over(Engine::new(config)))
+    }
+
+    /// The core of a snapshot.
+    ///
+    /// # Errors
+    /// The bytes are no state of this version.
+    pub fn restore(state: &[u8]) -> Result<Core, CoreError> {
+        Engine::decode(state).map(Core::over).map_err(|_| CoreError::Unreadable("a core's state"))
+    }
+
+    fn over(engine: Engine) -> Core {
+        let decoders = (0..engine.config().venues.len())
+            .map(|index| Decoder::for_venue(engine.config(), VenueId(index as u8)))
+            .collect();
+        Core { engine, decoders }
+    }
+
+    /// The engine's views.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Takes in one input; what is to be done is appended to `outputs`.
+    ///
+    /// A frame that cannot be read is counted by the engine and treated as a gap.
+    ///
+    /// # Errors
+    /// A check that differs, or a command or configuration of another version.
+    #[inline]
+    pub fn apply(
+        &mut self,
+        now_ns: Nanos,
+        input: &Input<'_>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), CoreError> {
+        self.apply_probed(now_ns, input, outputs, || {})
+    }
+
+    /// As `apply`; `decoded` is called between decoding and the step, to take the time.
+    #[inline]
+    pub fn apply_probed(
+        &mut self,
+        now_ns: Nanos,
+        input: &Input<'_>,
+        outputs: &mut Vec<Output>,
+        decoded: impl FnOnce(),
+    ) -> Result<(), CoreError> {
+        match *input {
+            Input::Frame { venue, channel, bytes } => {
+                self.frame(now_ns, venue, channel, bytes, outputs, decoded);
+            }
+            Input::Reply { venue, purpose, status, retry_after_ns, bytes } => {
+                let answer = Answer { purpose, status, retry_after_ns, bytes };
+                let Some(decoder) = self.decoders.get_mut(venue.index()) else { return Ok(()) };
+                let engine = &mut self.engine;
+                // A malformed reply has been handed on as "fate unknown", which is all it tells.
+                let _ = decoder.reply(&answer, |event| engine.step(now_ns, &event, outputs));
+            }
+            Input::Lost { venue, purpose } => {
+                let event = Event::Failed { venue, purpose, failure: RequestFailure::Unknown };
+                self.engine.step(now_ns, &event, outputs);
+            }
+            Input::ChannelUp { venue, channel } => {
+                self.engine.step(now_ns, &Event::ChannelUp { venue, channel }, outputs);
+            }
+            Input::ChannelDown { venue, channel } => {
+                self.engine.step(now_ns, &Event::ChannelDown { venue, channel }, outputs);
+            }
+            Input::Heartbeat { venue, channel } => {
+                self.engine.step(now_ns, &Event::Heartbeat { venue, channel }, outputs);
+            }
+            Input::Command(bytes) => {
+                let commanded: Commanded = postcard::from_bytes(bytes)
+                    .map_err(|_| CoreError::Unreadable("a command of this version"))?;
+                self.engine.step(now_ns, &Event::Command(&commanded.command), outputs);
+            }
+            Input::Timer => self.engine.step(now_ns, &Event::Timer, outputs),
+            Input::Started => self.engine.step(now_ns, &Event::Started, outputs),
+            Input::Check { state_hash } => return self.check(&state_hash),
+            Input::Config(bytes) => {
+                if read_config(bytes)? != *self.engine.config() {
+                    return Err(CoreError::Unreadable("the configuration that the run began with"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn frame(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        channel: Channel,
+        bytes: &[u8],
+        outputs: &mut Vec<Output>,
+        decoded: impl FnOnce(),
+    ) {
+        let Some(decoder) = self.decoders.get_mut(venue.index()) else { return };
+        let frame = match channel {
+            Channel::Market => decoder.market(bytes),
+            Channel::User => decoder.user(bytes),
+        };
+        decoded();
+        match frame {
+            Ok(Frame::Event(event)) => self.engine.step(now_ns, &event, outputs),
+            Ok(Frame::Closing) => outputs.push(Output::Reconnect(venue)),
+            Ok(Frame::Accepted { .. } | Frame::Refused { .. } | Frame::Other) => {}
+            Err(_) => self.engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
+        }
+    }
+
+    fn check(&self, expected: &[u8; 32]) -> Result<(), CoreError> {
+        let found = self.engine.state_hash();
+        if found == *expected {
+            return Ok(());
+        }
+        Err(CoreError::Check { expected: hex(expected), found: hex(&found) })
+    }
+}
+
+/// The configuration of a journal's first entry.
+///
+/// # Errors
+/// The bytes are no configuration of this version.
+pub fn read_config(bytes: &[u8]) -> Result<CoreConfig, CoreError> {
+    postcard::from_bytes(bytes)
+        .map_err(|_| CoreError::Unreadable("a configuration of this version"))
+}
+
+/// The hash of an encoded state.
+pub(crate) fn hash_state(state: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(state).into()
+}
+
+/// Bytes as lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    use core::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

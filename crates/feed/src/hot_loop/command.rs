@@ -1,0 +1,145 @@
+//! A control command as JSON in; a command of the core, and the reply with the state replaced, out.
+
+use engine::Engine;
+use engine::event::Command;
+use engine::risk::TradingState;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use values::{Nanos, VenueId};
+
+/// The commands that the engine knows, in the words of `prunella.control`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Told {
+    Kill,
+    Halt {
+        #[serde(default)]
+        venue: String,
+    },
+    Reduce,
+    Resume,
+    CancelAll {
+        #[serde(default)]
+        venue: String,
+    },
+    SwitchVenue {
+        venue: String,
+    },
+    SetOrderRate {
+        venue: String,
+        per_second: u32,
+        lease_ns: Nanos,
+        lease_id: String,
+    },
+    ReleaseLease {
+        lease_id: String,
+    },
+}
+
+/// A command with who gave it and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Order {
+    pub actor: String,
+    pub reason: String,
+    command: Told,
+}
+
+/// What the engine did.
+#[derive(Debug, Serialize)]
+pub(super) struct Reply {
+    pub ok: bool,
+    pub code: &'static str,
+    pub message: String,
+    pub replaced: BTreeMap<&'static str, String>,
+    pub seq: u64,
+    pub at_ns: Nanos,
+}
+
+impl Reply {
+    pub(super) fn refused(code: &'static str, message: String, at_ns: Nanos) -> Reply {
+        Reply { ok: false, code, message, replaced: BTreeMap::new(), seq: 0, at_ns }
+    }
+
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).expect("a reply is plain data")
+    }
+}
+
+pub(super) fn parse(json: &str) -> Result<Order, String> {
+    serde_json::from_str(json).map_err(|error| format!("expected a command: {error}"))
+}
+
+/// The stable name of a trading state.
+pub(super) fn state_name(state: TradingState) -> &'static str {
+    match state {
+        TradingState::Active => "active",
+        TradingState::Reducing => "reducing",
+        TradingState::Halted => "halted",
+    }
+}
+
+/// The core's command and the state that it is going to replace; or the refusal.
+pub(super) fn translate(
+    order: &Order,
+    engine: &Engine,
+    now_ns: Nanos,
+) -> Result<(Command, BTreeMap<&'static str, String>), Reply> {
+    let venues = &engine.config().venues;
+    let venue = |name: &str| {
+        venues
+            .iter()
+            .position(|venue| venue.name == name)
+            .map(|index| VenueId(index as u8))
+            .ok_or_else(|| {
+                let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
+                let text = format!("expected one of {names:?}, found {name:?}");
+                Reply::refused("VENUE_UNKNOWN", text, now_ns)
+            })
+    };
+    let some = |name: &str| if name.is_empty() { Ok(None) } else { venue(name).map(Some) };
+    let mut replaced = BTreeMap::new();
+    replaced.insert("trading_state", state_name(engine.trading_state()).to_owned());
+    let command = match &order.command {
+        Told::Kill => Command::Kill,
+        Told::Halt { venue } => {
+            let venue = some(venue)?;
+            if let Some(venue) = venue {
+                replaced.insert("is_halted", engine.is_halted(venue).to_string());
+            }
+            Command::Halt(venue)
+        }
+        Told::Reduce => Command::Reduce,
+        Told::Resume => Command::Resume,
+        Told::CancelAll { venue } => {
+            let venue = some(venue)?;
+            replaced.insert("orders_open", engine.orders().open().len().to_string());
+            Command::CancelAll(venue)
+        }
+        Told::SwitchVenue { venue: name } => {
+            let target = venue(name)?;
+            replaced.insert("venue", venues[engine.active_venue().index()].name.clone());
+            Command::SwitchVenue(target)
+        }
+        Told::SetOrderRate { venue: name, per_second, lease_ns, lease_id } => {
+            let target = venue(name)?;
+            if *lease_ns <= 0 || lease_id.is_empty() {
+                let text = "expected a lease_ns above 0 and a lease_id".to_owned();
+                return Err(Reply::refused("LEASE_INVALID", text, now_ns));
+            }
+            replaced.insert("per_second", engine.order_rate(target, now_ns).to_string());
+            Command::SetOrderRate {
+                venue: target,
+                per_second: *per_second,
+                until_ns: now_ns.saturating_add(*lease_ns),
+                lease: lease_id.clone(),
+            }
+        }
+        Told::ReleaseLease { lease_id } => Command::ReleaseLease(lease_id.clone()),
+    };
+    if let Some(refusal) = engine.refusal(&command) {
+        let text = "the core refuses it as things stand".to_owned();
+        return Err(Reply::refused(refusal.code(), text, now_ns));
+    }
+    Ok((command, replaced))
+}

@@ -1,0 +1,109 @@
+//! An input in; it is journaled, then applied, then its outputs are handed on. In this order, always.
+
+use crate::core::{Core, CoreError};
+use crate::histogram::Histogram;
+use crate::input::{HEADER_SIZE_MAX, Input};
+use crate::net::monotonic_ns;
+use engine::event::Channel;
+use engine::output::Output;
+use journal::{JournalError, Writer};
+use values::Nanos;
+
+/// Why the hot loop ends against its will.
+#[derive(Debug, thiserror::Error)]
+pub enum LoopError {
+    /// An input could not be made durable, so nothing may follow from it.
+    #[error("the journal failed, trading stopped: {0}")]
+    Journal(#[from] JournalError),
+    /// Our own bug.
+    #[error("entry {seq}: {source}")]
+    Core {
+        /// The journal's entry.
+        seq: u64,
+        /// What is wrong.
+        source: CoreError,
+    },
+    /// The operating system refused something that every loop needs.
+    #[error("the hot loop cannot {doing}: {source}")]
+    System {
+        /// The verb.
+        doing: &'static str,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The journal belongs to another configuration.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// How long things take, since the process began.
+#[derive(Default)]
+pub(super) struct Latencies {
+    pub processing: Histogram,
+    pub risk: Histogram,
+    pub tick_to_order: Histogram,
+}
+
+/// Journal and core.
+pub(super) struct Machine {
+    pub journal: Writer,
+    pub core: Core,
+    pub outputs: Vec<Output>,
+    pub latencies: Latencies,
+    last_ns: Nanos,
+    pub entries: u64,
+    pub bytes: u64,
+}
+
+impl Machine {
+    pub(super) fn new(journal: Writer, core: Core, last_ns: Nanos) -> Machine {
+        let outputs = Vec::with_capacity(256);
+        let latencies = Latencies::default();
+        Machine { journal, core, outputs, latencies, last_ns, entries: 0, bytes: 0 }
+    }
+
+    /// Journals and applies one input; `outputs` then holds what is to be done. Returns the time
+    /// that the entry carries: the clock's, but never before the entry before.
+    #[inline]
+    pub(super) fn take(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<u64, LoopError> {
+        let start_ns = monotonic_ns();
+        let now_ns = now_ns.max(self.last_ns);
+        self.last_ns = now_ns;
+        let mut header = [0; HEADER_SIZE_MAX];
+        let payload = input.payload(&mut header);
+        let seq = self.journal.append(now_ns, input.kind(), &payload)?;
+        self.entries += 1;
+        self.bytes += (payload[0].len() + payload[1].len() + journal::ENTRY_OVERHEAD) as u64;
+        self.outputs.clear();
+        let mut decoded_ns = 0;
+        self.core
+            .apply_probed(now_ns, input, &mut self.outputs, || decoded_ns = monotonic_ns())
+            .map_err(|source| LoopError::Core { seq, source })?;
+        if matches!(input, Input::Frame { channel: Channel::Market, .. }) {
+            let end_ns = monotonic_ns();
+            self.latencies.processing.record(end_ns - start_ns);
+            // The core has no clock, so that the checks' time is that of the whole step in which
+            // they ran: an upper bound.
+            let is_checked = |output: &Output| {
+                matches!(output, Output::Place(_) | Output::Denied { .. })
+            };
+            if self.outputs.iter().any(is_checked) {
+                self.latencies.risk.record(end_ns - decoded_ns);
+            }
+        }
+        Ok(seq)
+    }
+
+    /// Journals an input that changes nothing in the core.
+    pub(super) fn record(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), LoopError> {
+        self.last_ns = now_ns.max(self.last_ns);
+        let mut header = [0; HEADER_SIZE_MAX];
+        self.journal.append(self.last_ns, input.kind(), &input.payload(&mut header))?;
+        self.entries += 1;
+        Ok(())
+    }
+
+    pub(super) fn last_ns(&self) -> Nanos {
+        self.last_ns
+    }
+}

@@ -1,0 +1,244 @@
+//! Venues, a configuration and a journal's folder in; a trading thread out.
+//!
+//! One thread owns the sockets, the journal and the core. It waits for nothing but epoll; what may
+//! wait for a disk (snapshots) or for people (commands, status) is on the other side of a channel.
+
+mod backoff;
+mod channel;
+mod command;
+mod machine;
+mod pool;
+mod recovery;
+mod session;
+mod status;
+mod turn;
+
+pub use machine::LoopError;
+pub use recovery::{Replay, replay};
+pub use session::{Session, SessionError};
+
+use crate::binance::Requests;
+use crate::core::Core;
+use crate::net::{Waker, pin_thread, thread_id, wall_ns};
+use crate::input::Input;
+use engine::config::CoreConfig;
+use journal::{Writer, snapshot};
+use machine::Machine;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use values::Nanos;
+
+/// Commands that may wait for the hot thread; a sender beyond it waits too.
+const MESSAGES_MAX: usize = 64;
+/// Lines that a person may read later; the oldest is dropped.
+const NOTES_MAX: usize = 256;
+/// A journal's segment: opening reads the last one whole, so it bounds the time of a restart.
+const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Resolved once, at the start.
+    pub address: SocketAddr,
+    /// For the `Host` header.
+    pub host: String,
+}
+
+/// How to reach one venue, and as whom.
+pub struct VenueAccess {
+    /// REST.
+    pub rest: Endpoint,
+    /// Market data streams.
+    pub stream: Endpoint,
+    /// The WebSocket API with the user stream.
+    pub ws_api: Endpoint,
+    /// Writes and signs requests.
+    pub requests: Requests,
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The journal's folder.
+    pub journal_dir: PathBuf,
+    /// The processor to bind the hot thread to.
+    pub cpu: Option<usize>,
+    /// Never sleep: takes a whole processor and saves the wake-up.
+    pub busy_poll: bool,
+    /// Connections for orders at each venue.
+    pub order_connections: usize,
+    /// A snapshot after this many entries.
+    pub snapshot_every_entries: u64,
+    /// A snapshot after this time.
+    pub snapshot_every_ns: Nanos,
+    /// For jitter and masks.
+    pub seed: u64,
+}
+
+enum Message {
+    Command { json: String, reply: SyncSender<String> },
+    Stop,
+}
+
+/// What the hot thread shows to others.
+#[derive(Default)]
+struct Shared {
+    status: Mutex<Vec<u8>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    /// Keeps a line for people; dropped when somebody is just reading, because nothing waits.
+    fn note(&self, line: String) {
+        if let Ok(mut notes) = self.notes.try_lock() {
+            if notes.len() >= NOTES_MAX {
+                notes.remove(0);
+            }
+            notes.push(line);
+        }
+    }
+}
+
+/// A running hot loop.
+pub struct HotLoop {
+    messages: SyncSender<Message>,
+    waker: Arc<Waker>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Result<(), LoopError>>>,
+}
+
+impl HotLoop {
+    /// Recovers the core from its journal and starts to trade; returns when the thread runs.
+    ///
+    /// # Errors
+    /// The journal is damaged, held by another process or of another configuration; a replay
+    /// differs from what was recorded; the system refuses a descriptor.
+    pub fn start(
+        config: CoreConfig,
+        venues: Vec<VenueAccess>,
+        options: Options,
+    ) -> Result<HotLoop, LoopError> {
+        if config.venues.len() != venues.len() {
+            return Err(LoopError::Config(format!(
+                "expected access to {} venues, found {}",
+                config.venues.len(),
+                venues.len()
+            )));
+        }
+        let (machine, told) = recover(config, &options.journal_dir)?;
+        let system = |source| LoopError::System { doing: "make its descriptors", source };
+        let waker = Arc::new(Waker::new().map_err(system)?);
+        let shared = Arc::new(Shared::default());
+        let (messages, inbox) = sync_channel(MESSAGES_MAX);
+        let (snapshots, jobs) = sync_channel(1);
+        let dir = options.journal_dir.clone();
+        let notes = Arc::clone(&shared);
+        let writer = spawn("snapshots", move || write_snapshots(&dir, &jobs, &notes))?;
+        let (hot_waker, hot_shared) = (Arc::clone(&waker), Arc::clone(&shared));
+        let thread = spawn("hot", move || {
+            let hot_thread_cpu = options.cpu.filter(|&cpu| pin_thread(cpu).is_ok());
+            let turns = status::Turns {
+                iterations: 0,
+                lag_ns: 0,
+                hot_thread_id: thread_id(),
+                hot_thread_cpu,
+                started_ns: wall_ns(),
+                trading_since_ns: 0,
+                replayed_entries: told.entries,
+                replay_checks: told.checks,
+                snapshots: 0,
+                snapshot_encode_ns_max: 0,
+            };
+            let turn = turn::Turn::new(
+                machine, venues, options, inbox, hot_waker, hot_shared, snapshots, turns,
+            );
+            let ended = turn.map_err(system).and_then(|mut turn| turn.run());
+            // The loop has dropped its end, so that the writer ends after the last snapshot.
+            let _ = writer.join();
+            ended
+        })?;
+        Ok(HotLoop { messages, waker, shared, thread: Some(thread) })
+    }
+
+    /// Sends a command and waits for the reply (JSON); `None` when the loop has ended or does not
+    /// answer in time.
+    pub fn command(&self, json: String, timeout: Duration) -> Option<String> {
+        let (reply, answer) = sync_channel(1);
+        self.messages.try_send(Message::Command { json, reply }).ok()?;
+        self.waker.wake();
+        answer.recv_timeout(timeout).ok()
+    }
+
+    /// The newest status, JSON; empty before the first.
+    pub fn status(&self) -> String {
+        let shown = self.shared.status.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    /// Lines for people since the last call.
+    pub fn take_notes(&self) -> Vec<String> {
+        core::mem::take(&mut *self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the thread still runs.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Cancels all orders, writes a snapshot and ends the thread; the error that it ended with.
+    ///
+    /// # Errors
+    /// The loop had ended against its will.
+    pub fn stop(&mut self) -> Result<(), LoopError> {
+        if self.messages.try_send(Message::Stop).is_ok() {
+            self.waker.wake();
+        }
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| {
+            Err(LoopError::Config("the hot thread panicked; see the log".to_owned()))
+        })
+    }
+}
+
+impl Drop for HotLoop {
+    fn drop(&mut self) {
+        // Whoever lets go without stopping gets the same clean end, without the reason.
+        let _ = self.stop();
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, LoopError> {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder.spawn(work).map_err(|source| LoopError::System { doing: "start a thread", source })
+}
+
+fn write_snapshots(dir: &Path, jobs: &Receiver<turn::SnapshotJob>, shared: &Shared) {
+    while let Ok(job) = jobs.recv() {
+        if let Err(error) = snapshot::write(dir, job.seq, &job.chain, &job.state) {
+            shared.note(format!("snapshot {} was not written: {error}", job.seq));
+        }
+    }
+}
+
+/// Opens the journal, begins it when it is empty, and replays it otherwise.
+fn recover(config: CoreConfig, dir: &Path) -> Result<(Machine, Replay), LoopError> {
+    let options = journal::Options { segment_bytes: SEGMENT_BYTES, ..Default::default() };
+    let (mut journal, _) = Writer::open(dir, options)?;
+    if let Some((core, told)) = replay(dir, true)? {
+        recovery::check_config(core.engine().config(), &config)?;
+        return Ok((Machine::new(journal, core, told.last_ns), told));
+    }
+    let now_ns = wall_ns();
+    let config = CoreConfig { run: (now_ns / 1_000_000_000) as u32, ..config };
+    let bytes = postcard::to_allocvec(&config).expect("plain data always encodes");
+    let core = Core::new(config).map_err(LoopError::Config)?;
+    journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
+    Ok((Machine::new(journal, core, now_ns), Replay::default()))
+}

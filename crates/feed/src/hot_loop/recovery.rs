@@ -1,0 +1,94 @@
+//! A journal's folder in; the core as it was at the last entry out, proven on the way.
+
+use super::machine::LoopError;
+use crate::core::{Core, read_config};
+use crate::input::Input;
+use engine::config::CoreConfig;
+use engine::output::Output;
+use journal::{Reader, snapshot};
+use std::path::Path;
+use values::Nanos;
+
+/// What a replay did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// Snapshot that it began with; 0 is the journal's beginning.
+    pub from_seq: u64,
+    /// Last entry.
+    pub last_seq: u64,
+    /// Time of the last entry.
+    pub last_ns: Nanos,
+    /// Entries applied.
+    pub entries: u64,
+    /// Of these, frames.
+    pub frames: u64,
+    /// Orders that the core sent in them.
+    pub orders: u64,
+    /// State hashes compared, all equal.
+    pub checks: u64,
+}
+
+/// Reads and applies the whole journal, or from its newest good snapshot on; `None` when empty.
+///
+/// # Errors
+/// Damage, entries of another version, or a state hash that differs from the recorded one.
+pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>, LoopError> {
+    let mut told = Replay::default();
+    let mut core = None;
+    let mut reader = Reader::open(dir)?;
+    if from_snapshot && let Some((found, later)) = restore(dir)? {
+        told.from_seq = later.last_seq();
+        told.last_seq = told.from_seq;
+        (core, reader) = (Some(found), later);
+    }
+    let mut outputs: Vec<Output> = Vec::with_capacity(256);
+    while let Some(entry) = reader.next()? {
+        let fail = |source| LoopError::Core { seq: entry.seq, source };
+        let unreadable = |_| fail(crate::core::CoreError::Unreadable("an input of this version"));
+        let input = Input::parse(entry.kind, entry.payload).map_err(unreadable)?;
+        if core.is_none() {
+            let Input::Config(bytes) = input else {
+                let expected = "the configuration as the journal's first entry";
+                return Err(fail(crate::core::CoreError::Unreadable(expected)));
+            };
+            let config = read_config(bytes).map_err(fail)?;
+            core = Some(Core::new(config).map_err(LoopError::Config)?);
+        }
+        let Some(core) = &mut core else { continue };
+        outputs.clear();
+        core.apply(entry.ts_ns, &input, &mut outputs).map_err(fail)?;
+        told.entries += 1;
+        told.frames += u64::from(matches!(input, Input::Frame { .. }));
+        told.checks += u64::from(matches!(input, Input::Check { .. }));
+        told.orders +=
+            outputs.iter().filter(|output| matches!(output, Output::Place(_))).count() as u64;
+        (told.last_seq, told.last_ns) = (entry.seq, entry.ts_ns);
+    }
+    Ok(core.map(|core| (core, told)))
+}
+
+/// The newest snapshot that belongs to this journal, and a reader behind it. One of another
+/// history, or of another version of the state, costs a longer replay only.
+fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
+    let Some(found) = snapshot::latest(dir)? else { return Ok(None) };
+    let Ok(reader) = Reader::from(dir, found.seq + 1) else { return Ok(None) };
+    if reader.last_seq() != found.seq || reader.chain() != found.chain {
+        return Ok(None);
+    }
+    Ok(Core::restore(&found.payload).ok().map(|core| (core, reader)))
+}
+
+/// Whether a journal written with `before` may be gone on with under `now`: all but the run's
+/// number must be equal, because the state of the core depends on it.
+pub(super) fn check_config(before: &CoreConfig, now: &CoreConfig) -> Result<(), LoopError> {
+    let mut expected = now.clone();
+    expected.run = before.run;
+    if expected == *before {
+        return Ok(());
+    }
+    Err(LoopError::Config(
+        "the journal was written with other settings; restore them, or move the journal's folder \
+         away to begin a new run"
+            .to_owned(),
+    ))
+}

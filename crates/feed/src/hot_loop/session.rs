@@ -1,0 +1,113 @@
+//! Recorded frames in; the time from each frame's bytes to its orders' bytes out.
+//!
+//! The same machine as in live trading (journal, decode, step, encode), without the sockets: what a
+//! recording measures is what the hot loop does between `read` and `write`.
+
+use super::machine::{LoopError, Machine};
+use super::turn::encode;
+use crate::binance::{Decoder, Requests};
+use crate::core::Core;
+use crate::input::Input;
+use crate::net::monotonic_ns;
+use engine::config::CoreConfig;
+use engine::event::{Channel, Purpose};
+use engine::output::Output;
+use journal::Writer;
+use std::path::Path;
+use values::{Nanos, VenueId};
+
+/// Why a session cannot go on.
+pub type SessionError = LoopError;
+
+/// A core on a journal, fed by hand.
+pub struct Session {
+    machine: Machine,
+    users: Vec<(Requests, Decoder)>,
+    request: Vec<u8>,
+    /// Outputs of the last input.
+    pub outputs: Vec<Output>,
+}
+
+impl Session {
+    /// A session that begins an empty journal in `dir`.
+    ///
+    /// # Errors
+    /// The journal cannot be made, or the configuration cannot be traded with.
+    pub fn new(
+        config: CoreConfig,
+        dir: &Path,
+        requests: Vec<Requests>,
+        now_ns: Nanos,
+    ) -> Result<Session, SessionError> {
+        let options = journal::Options { segment_bytes: 64 * 1024 * 1024, ..Default::default() };
+        let (mut journal, _) = Writer::open(dir, options)?;
+        let users = requests
+            .into_iter()
+            .enumerate()
+            .map(|(index, requests)| {
+                (requests, Decoder::for_venue(&config, VenueId(index as u8)))
+            })
+            .collect();
+        let bytes = postcard::to_allocvec(&config).expect("plain data always encodes");
+        journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
+        let core = Core::new(config).map_err(LoopError::Config)?;
+        Ok(Session {
+            machine: Machine::new(journal, core, now_ns),
+            users,
+            request: Vec::with_capacity(1024),
+            outputs: Vec::with_capacity(256),
+        })
+    }
+
+    /// Takes in a market frame. Returns the nanoseconds until the frame was done, and until the
+    /// first new order's bytes were there, if one came of it.
+    ///
+    /// # Errors
+    /// The journal failed.
+    #[inline]
+    pub fn frame(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        bytes: &[u8],
+    ) -> Result<(i64, Option<i64>), SessionError> {
+        let start_ns = monotonic_ns();
+        self.machine.take(now_ns, &Input::Frame { venue, channel: Channel::Market, bytes })?;
+        let mut order_ns = None;
+        for output in &self.machine.outputs {
+            let config = self.machine.core.engine().config();
+            let encoded = encode(output, config, &self.users, now_ns, &mut self.request);
+            if let (Some((_, Purpose::Place(_))), None) = (encoded, order_ns) {
+                order_ns = Some(monotonic_ns() - start_ns);
+            }
+        }
+        let done_ns = monotonic_ns() - start_ns;
+        core::mem::swap(&mut self.outputs, &mut self.machine.outputs);
+        Ok((done_ns, order_ns))
+    }
+
+    /// Takes in any other input; `outputs` then holds what the core wants.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub fn input(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), SessionError> {
+        self.machine.take(now_ns, input)?;
+        core::mem::swap(&mut self.outputs, &mut self.machine.outputs);
+        Ok(())
+    }
+
+    /// Ends the journal with a check of the state.
+    ///
+    /// # Errors
+    /// The journal failed.
+    pub fn finish(mut self, now_ns: Nanos) -> Result<[u8; 32], SessionError> {
+        let state_hash = self.machine.core.engine().state_hash();
+        self.machine.record(now_ns, &Input::Check { state_hash })?;
+        Ok(state_hash)
+    }
+
+    /// The core's views.
+    pub fn core(&self) -> &Core {
+        &self.machine.core
+    }
+}

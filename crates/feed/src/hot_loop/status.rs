@@ -1,0 +1,304 @@
+//! The hot loop's state in; one JSON text for people, metrics and the healing plane out.
+
+use super::command::state_name;
+use super::machine::Machine;
+use super::pool::{Outcomes, Pool};
+use crate::core::hex;
+use crate::histogram::Histogram;
+use engine::Engine;
+use engine::breaker::BreakerState;
+use engine::engine::Freshness;
+use engine::market::MarketStatus;
+use engine::output::Reflex;
+use engine::reason::DenialReason;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use values::{MarketId, Nanos, VenueId};
+
+/// Bounds of the histograms' cumulative counts, nanoseconds: tick-to-order and its parts.
+const MICROSECOND_BOUNDS_NS: &[u64] = &[
+    500, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 50_000, 100_000, 1_000_000,
+    10_000_000,
+];
+/// The same for answers of a venue.
+const MILLISECOND_BOUNDS_NS: &[u64] = &[
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+];
+
+/// What the loop itself knows.
+#[derive(Clone, Serialize)]
+pub(super) struct Turns {
+    pub iterations: u64,
+    pub lag_ns: i64,
+    pub hot_thread_id: i32,
+    pub hot_thread_cpu: Option<usize>,
+    pub started_ns: Nanos,
+    pub trading_since_ns: Nanos,
+    pub replayed_entries: u64,
+    pub replay_checks: u64,
+    pub snapshots: u64,
+    pub snapshot_encode_ns_max: i64,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    at_ns: Nanos,
+    run: u32,
+    trading_state: &'static str,
+    is_ready: bool,
+    active_venue: &'a str,
+    kills: u64,
+    venues: Vec<Venue<'a>>,
+    markets: Vec<Market<'a>>,
+    denied: BTreeMap<&'static str, u64>,
+    realised_usd: f64,
+    unrealised_usd: f64,
+    profit_usd: f64,
+    position_value_usd: f64,
+    journal_seq: u64,
+    journal_chain: String,
+    journal_entries: u64,
+    journal_bytes: u64,
+    market_data_processing: Latency,
+    risk_check: Latency,
+    tick_to_order: Latency,
+    #[serde(flatten)]
+    turns: &'a Turns,
+}
+
+#[derive(Serialize)]
+struct Venue<'a> {
+    name: &'a str,
+    state: &'static str,
+    feed_age_ns: Option<Nanos>,
+    is_reconciled: bool,
+    is_user_up: bool,
+    is_market_up: bool,
+    is_connected: bool,
+    is_halted: bool,
+    breaker: &'static str,
+    breaker_trips: u64,
+    order_rate_per_second: u32,
+    frames: u64,
+    gaps: u64,
+    resyncs: u64,
+    malformed: u64,
+    submitted: u64,
+    acknowledged: u64,
+    filled: u64,
+    fills: u64,
+    rejected: u64,
+    ended_unfilled: u64,
+    became_unknown: u64,
+    not_received: u64,
+    fills_repeated: u64,
+    foreign: u64,
+    breaks: u64,
+    orders_open: usize,
+    orders_unknown: usize,
+    reflexes: BTreeMap<&'static str, u64>,
+    requests: Outcomes,
+    placement: Latency,
+    channel_failures: u64,
+}
+
+#[derive(Serialize)]
+struct Market<'a> {
+    venue: &'a str,
+    symbol: &'a str,
+    position: String,
+    position_raw: String,
+    mark: String,
+    value_usd: f64,
+    realised_usd: f64,
+    fees_usd: f64,
+    fills: u64,
+    best_bid: Option<String>,
+    best_ask: Option<String>,
+    last_update_id: u64,
+}
+
+#[derive(Serialize)]
+struct Latency {
+    count: u64,
+    sum_ns: u64,
+    p50_ns: u64,
+    p99_ns: u64,
+    p999_ns: u64,
+    max_ns: u64,
+    /// Cumulative counts: how many lasted at most so many nanoseconds.
+    up_to: Vec<(u64, u64)>,
+}
+
+fn latency(histogram: &Histogram, bounds: &[u64]) -> Latency {
+    Latency {
+        count: histogram.count(),
+        sum_ns: histogram.sum_ns(),
+        p50_ns: histogram.quantile_ns(500),
+        p99_ns: histogram.quantile_ns(990),
+        p999_ns: histogram.quantile_ns(999),
+        max_ns: histogram.max_ns(),
+        up_to: bounds.iter().map(|&bound| (bound, histogram.count_up_to(bound))).collect(),
+    }
+}
+
+/// Whether orders may be sent somewhere: replayed, connected and reconciled.
+pub(super) fn is_ready(engine: &Engine) -> bool {
+    let venue = engine.active_venue();
+    engine.is_reconciled(venue) && engine.freshness(venue) == Freshness::Fresh
+}
+
+/// Writes the status over what `out` held.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    now_ns: Nanos,
+    machine: &Machine,
+    pools: &[Pool],
+    channels: &[(bool, u64)],
+    turns: &Turns,
+) {
+    let engine = machine.core.engine();
+    let config = engine.config();
+    let venue = |index: usize| venue_status(engine, now_ns, index, &pools[index], channels);
+    let status = Status {
+        at_ns: now_ns,
+        run: config.run,
+        trading_state: state_name(engine.trading_state()),
+        is_ready: is_ready(engine),
+        active_venue: &config.venues[engine.active_venue().index()].name,
+        kills: engine.counters().kills,
+        venues: (0..config.venues.len()).map(venue).collect(),
+        markets: (0..config.markets.len()).map(|index| market_status(engine, index)).collect(),
+        denied: DenialReason::ALL
+            .iter()
+            .map(|&reason| (reason.code(), engine.counters().denied(reason)))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        realised_usd: engine.realised().to_f64(),
+        unrealised_usd: engine.unrealised().to_f64(),
+        profit_usd: engine.profit().to_f64(),
+        position_value_usd: (0..config.markets.len())
+            .map(|index| position_value(engine, MarketId(index as u8)))
+            .sum(),
+        journal_seq: machine.journal.last_seq(),
+        journal_chain: hex(&machine.journal.chain()),
+        journal_entries: machine.entries,
+        journal_bytes: machine.bytes,
+        market_data_processing: latency(&machine.latencies.processing, MICROSECOND_BOUNDS_NS),
+        risk_check: latency(&machine.latencies.risk, MICROSECOND_BOUNDS_NS),
+        tick_to_order: latency(&machine.latencies.tick_to_order, MICROSECOND_BOUNDS_NS),
+        turns,
+    };
+    out.clear();
+    // Writing plain data into memory cannot fail.
+    let _ = serde_json::to_writer(out, &status);
+}
+
+fn position_value(engine: &Engine, market: MarketId) -> f64 {
+    values::notional(engine.mark(market), engine.position(market).quantity()).to_f64()
+}
+
+fn venue_status<'a>(
+    engine: &'a Engine,
+    now_ns: Nanos,
+    index: usize,
+    pool: &Pool,
+    channels: &[(bool, u64)],
+) -> Venue<'a> {
+    let id = VenueId(index as u8);
+    let config = engine.config();
+    let counters = &engine.counters().venues[index];
+    let markets = || {
+        (0..config.markets.len())
+            .filter(|&at| config.markets[at].venue == id.0)
+            .map(|at| engine.market(MarketId(at as u8)))
+    };
+    let sum = |pick: fn(&engine::market::MarketCounters) -> u64| {
+        markets().map(|market| pick(market.counters())).sum()
+    };
+    let state = if markets().any(|market| market.status() == MarketStatus::Down) {
+        "down"
+    } else if engine.freshness(id) == Freshness::Stale {
+        "stale"
+    } else if markets().any(|market| market.status() != MarketStatus::Live) {
+        "syncing"
+    } else {
+        "live"
+    };
+    let reflexes = [
+        ("stale_market", Reflex::StaleMarket),
+        ("fresh_market", Reflex::FreshMarket),
+        ("breaker_opened", Reflex::BreakerOpened),
+        ("breaker_half_open", Reflex::BreakerHalfOpen),
+        ("breaker_closed", Reflex::BreakerClosed),
+    ];
+    Venue {
+        name: &config.venues[index].name,
+        state,
+        feed_age_ns: markets().filter_map(|market| market.age_ns(now_ns)).max(),
+        is_reconciled: engine.is_reconciled(id),
+        is_user_up: engine.is_user_up(id),
+        is_market_up: channels[index * 2].0,
+        is_connected: pool.is_connected(),
+        is_halted: engine.is_halted(id),
+        breaker: match engine.breaker(id) {
+            BreakerState::Closed => "closed",
+            BreakerState::HalfOpen { .. } => "half_open",
+            BreakerState::Open { .. } => "open",
+        },
+        breaker_trips: counters.breaker_trips,
+        order_rate_per_second: engine.order_rate(id, now_ns),
+        frames: sum(|c| c.diffs + c.tickers + c.trades),
+        gaps: sum(|c| c.gaps),
+        resyncs: sum(|c| c.resyncs),
+        malformed: sum(|c| c.malformed),
+        submitted: counters.submitted,
+        acknowledged: counters.acknowledged,
+        filled: counters.filled,
+        fills: counters.fills,
+        rejected: counters.rejected,
+        ended_unfilled: counters.ended_unfilled,
+        became_unknown: counters.became_unknown,
+        not_received: counters.not_received,
+        fills_repeated: counters.fills_repeated,
+        foreign: counters.foreign,
+        breaks: counters.breaks,
+        orders_open: engine.open_orders(id).count(),
+        orders_unknown: engine.orders_unknown(id),
+        reflexes: reflexes.iter().map(|(name, reflex)| (*name, counters.reflex(*reflex))).collect(),
+        requests: pool.outcomes,
+        placement: latency(&pool.placement, MILLISECOND_BOUNDS_NS),
+        channel_failures: channels[index * 2].1 + channels[index * 2 + 1].1,
+    }
+}
+
+fn market_status(engine: &Engine, index: usize) -> Market<'_> {
+    let id = MarketId(index as u8);
+    let config = &engine.config().markets[index];
+    let position = engine.position(id);
+    let top = engine.market(id).top();
+    Market {
+        venue: &engine.config().venues[usize::from(config.venue)].name,
+        symbol: &config.symbol,
+        position: position.quantity().to_string(),
+        position_raw: position.quantity().0.to_string(),
+        mark: engine.mark(id).to_string(),
+        value_usd: position_value(engine, id),
+        realised_usd: position.realised().to_f64(),
+        fees_usd: position.fees().to_f64(),
+        fills: position.fills(),
+        best_bid: top.map(|(bid, _)| bid.price.to_string()),
+        best_ask: top.map(|(_, ask)| ask.price.to_string()),
+        last_update_id: engine.market(id).last_update_id(),
+    }
+}

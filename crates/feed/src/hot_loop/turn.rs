@@ -1,0 +1,534 @@
+//! Sockets, commands and time in; orders out. One thread, and nothing on it ever waits but epoll.
+
+use super::backoff::Random;
+use super::channel::{Heard, WsChannel};
+use super::command::{self, Reply};
+use super::machine::{LoopError, Machine};
+use super::pool::Pool;
+use super::status::{self, Turns};
+use super::{Message, Options, Shared, VenueAccess};
+use crate::binance::{Decoder, Requests};
+use crate::input::{Commanded, Input};
+use crate::net::{Poller, Ready, Waker, monotonic_ns, wall_ns};
+use engine::event::{Channel, Command, Purpose};
+use engine::output::Output;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
+use values::{MarketId, Nanos, VenueId};
+
+/// The core needs the time at least this often.
+const TIMER_NS: Nanos = 10_000_000;
+const STATUS_NS: Nanos = 100_000_000;
+/// How long a clean stop waits for the venues to confirm the cancels.
+const STOP_WAIT_NS: Nanos = 2_000_000_000;
+/// Frames of one channel in one turn: at some microseconds each, a command waits below 1 ms.
+const FRAMES_PER_TURN: usize = 128;
+
+const WAKER_TOKEN: u64 = 0;
+const CHANNEL_TOKENS: u64 = 1;
+const POOL_TOKENS: u64 = 1_000;
+/// Tokens of one venue's pool.
+const POOL_STRIDE: u64 = 100;
+
+/// A state to be written by the snapshot thread, which may wait for the disk.
+pub(super) struct SnapshotJob {
+    pub seq: u64,
+    pub chain: [u8; 32],
+    pub state: Vec<u8>,
+}
+
+/// Everything of the hot thread.
+pub(super) struct Turn {
+    machine: Machine,
+    channels: Vec<WsChannel>,
+    pools: Vec<Pool>,
+    users: Vec<(Requests, Decoder)>,
+    poller: Poller,
+    random: Random,
+    request: Vec<u8>,
+    wants_reconnect: Vec<VenueId>,
+    messages: Receiver<Message>,
+    waker: Arc<Waker>,
+    shared: Arc<Shared>,
+    snapshots: SyncSender<SnapshotJob>,
+    options: Options,
+    status: Vec<u8>,
+    turns: Turns,
+    clocks: Clocks,
+    stop_by_ns: Option<Nanos>,
+}
+
+/// When what is due next; monotonic.
+struct Clocks {
+    timer_ns: Nanos,
+    status_ns: Nanos,
+    snapshot_ns: Nanos,
+    snapshot_seq: u64,
+    lag_since_ns: Nanos,
+    lag_max_ns: i64,
+}
+
+impl Turn {
+    #[expect(clippy::too_many_arguments, reason = "assembled in one place, from named parts")]
+    pub(super) fn new(
+        machine: Machine,
+        venues: Vec<VenueAccess>,
+        options: Options,
+        messages: Receiver<Message>,
+        waker: Arc<Waker>,
+        shared: Arc<Shared>,
+        snapshots: SyncSender<SnapshotJob>,
+        turns: Turns,
+    ) -> std::io::Result<Turn> {
+        let poller = Poller::new()?;
+        poller.watch(waker.fd(), WAKER_TOKEN, false)?;
+        let config = machine.core.engine().config();
+        let (mut channels, mut pools, mut users) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, venue) in venues.into_iter().enumerate() {
+            let id = VenueId(index as u8);
+            let token = CHANNEL_TOKENS + index as u64 * 2;
+            let streams = market_streams(config, id);
+            let user_path = "/ws-api/v3".to_owned();
+            let (ws, ws_api) = (venue.stream, venue.ws_api);
+            channels.push(WsChannel::new(id, Channel::Market, token, ws, streams));
+            channels.push(WsChannel::new(id, Channel::User, token + 1, ws_api, user_path));
+            let first = POOL_TOKENS + index as u64 * POOL_STRIDE;
+            pools.push(Pool::new(venue.rest, options.order_connections, first));
+            users.push((venue.requests, Decoder::for_venue(config, id)));
+        }
+        let now_ns = monotonic_ns();
+        Ok(Turn {
+            random: Random::new(options.seed),
+            clocks: Clocks {
+                timer_ns: now_ns,
+                status_ns: now_ns,
+                snapshot_ns: now_ns + options.snapshot_every_ns,
+                snapshot_seq: machine.journal.last_seq(),
+                lag_since_ns: now_ns,
+                lag_max_ns: 0,
+            },
+            machine,
+            channels,
+            pools,
+            users,
+            poller,
+            request: Vec::with_capacity(1024),
+            wants_reconnect: Vec::new(),
+            messages,
+            waker,
+            shared,
+            snapshots,
+            options,
+            status: Vec::with_capacity(16 * 1024),
+            turns,
+            stop_by_ns: None,
+        })
+    }
+
+    /// Turns until stopped or broken. The last status is published either way.
+    pub(super) fn run(&mut self) -> Result<(), LoopError> {
+        let ended = self.run_inner();
+        self.publish();
+        ended
+    }
+
+    fn run_inner(&mut self) -> Result<(), LoopError> {
+        let mut ready = Vec::with_capacity(64);
+        self.take(None, &Input::Started)?;
+        let mut is_behind = false;
+        loop {
+            let before_ns = monotonic_ns();
+            let timeout_ns = if is_behind || self.options.busy_poll {
+                0
+            } else {
+                (self.clocks.timer_ns - before_ns).max(0)
+            };
+            let system = |source| LoopError::System { doing: "wait for sockets", source };
+            self.poller.wait(timeout_ns, &mut ready).map_err(system)?;
+            let now_ns = monotonic_ns();
+            self.turns.iterations += 1;
+            self.clocks.lag_max_ns =
+                self.clocks.lag_max_ns.max(now_ns - before_ns - timeout_ns);
+            // Commands first: a kill must not wait behind a burst of frames.
+            self.commands()?;
+            for event in &ready {
+                self.dispatch(*event)?;
+            }
+            is_behind = self.frames()?;
+            self.settle()?;
+            let end_ns = monotonic_ns();
+            if end_ns >= self.clocks.timer_ns {
+                self.clocks.timer_ns = end_ns + TIMER_NS;
+                self.timer()?;
+            }
+            if end_ns >= self.clocks.status_ns {
+                self.clocks.status_ns = end_ns + STATUS_NS;
+                self.publish();
+            }
+            if self.is_stopped(end_ns) {
+                return self.snapshot(true);
+            }
+            if ready.is_empty() && !is_behind && self.wants_snapshot(end_ns) {
+                self.snapshot(false)?;
+            }
+        }
+    }
+
+    fn dispatch(&mut self, event: Ready) -> Result<(), LoopError> {
+        if event.token == WAKER_TOKEN {
+            self.waker.drain();
+            return self.commands();
+        }
+        if event.token >= POOL_TOKENS {
+            return self.pool_ready(event);
+        }
+        let channel = &mut self.channels[(event.token - CHANNEL_TOKENS) as usize];
+        let mut outcome = Ok(());
+        if event.is_writable {
+            outcome = channel.on_writable(&self.poller);
+        }
+        if event.is_readable && outcome.is_ok() {
+            outcome = channel.on_readable().map(drop);
+        }
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // What came before the end is read first: a last fill may be in it.
+                self.channel_frames((event.token - CHANNEL_TOKENS) as usize)?;
+                self.channel_down((event.token - CHANNEL_TOKENS) as usize, &error)
+            }
+        }
+    }
+
+    fn pool_ready(&mut self, event: Ready) -> Result<(), LoopError> {
+        let now_ns = wall_ns();
+        let index = ((event.token - POOL_TOKENS) / POOL_STRIDE) as usize;
+        let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
+        if event.is_writable {
+            pools[index].on_writable(event.token, now_ns, poller, random);
+        }
+        if !event.is_readable {
+            return Ok(());
+        }
+        // The answers are taken in one by one; what they cause is sent when all are read, because
+        // the pool is busy reading until then.
+        let mut outputs = Vec::new();
+        let venue = VenueId(index as u8);
+        pools[index].on_readable(event.token, now_ns, poller, random, |answer| {
+            let input = Input::Reply {
+                venue,
+                purpose: answer.purpose,
+                status: answer.status,
+                retry_after_ns: answer.retry_after_ns,
+                bytes: answer.bytes,
+            };
+            machine.take(wall_ns(), &input)?;
+            outputs.append(&mut machine.outputs);
+            Ok::<_, LoopError>(())
+        })?;
+        machine.outputs = outputs;
+        perform(machine, pools, poller, random, users, request, wants_reconnect, None);
+        Ok(())
+    }
+
+    /// Hands on what all channels have read; true when more is waiting.
+    fn frames(&mut self) -> Result<bool, LoopError> {
+        let mut is_behind = false;
+        for index in 0..self.channels.len() {
+            is_behind |= self.channel_frames(index)?;
+        }
+        Ok(is_behind)
+    }
+
+    fn channel_frames(&mut self, index: usize) -> Result<bool, LoopError> {
+        let Turn {
+            channels,
+            machine,
+            pools,
+            users,
+            poller,
+            random,
+            request,
+            wants_reconnect,
+            ..
+        } = self;
+        let at = &mut channels[index];
+        let (venue, channel) = (at.venue, at.channel);
+        for _ in 0..FRAMES_PER_TURN {
+            let start_ns = monotonic_ns();
+            let user = &mut users[venue.index()];
+            let input = match at.next_heard(wall_ns(), poller, random, user) {
+                Ok(None) => return Ok(false),
+                Ok(Some(Heard::Up)) => Input::ChannelUp { venue, channel },
+                Ok(Some(Heard::Heartbeat)) => Input::Heartbeat { venue, channel },
+                Ok(Some(Heard::Frame(bytes))) => Input::Frame { venue, channel, bytes },
+                Err(error) => {
+                    self.channel_down(index, &error)?;
+                    return Ok(false);
+                }
+            };
+            machine.take(wall_ns(), &input)?;
+            perform(machine, pools, poller, random, users, request, wants_reconnect, Some(start_ns));
+        }
+        Ok(true)
+    }
+
+    fn channel_down(&mut self, index: usize, error: &std::io::Error) -> Result<(), LoopError> {
+        let channel = &mut self.channels[index];
+        let was_up = channel.is_up();
+        channel.drop_connection(wall_ns(), &mut self.random);
+        let (venue, kind) = (channel.venue, channel.channel);
+        if !was_up {
+            return Ok(());
+        }
+        let name = &self.machine.core.engine().config().venues[venue.index()].name;
+        self.shared.note(format!("{name}: {kind:?} channel lost: {error}"));
+        self.take(None, &Input::ChannelDown { venue, channel: kind })
+    }
+
+    /// Journals, applies and performs one input.
+    fn take(&mut self, start_ns: Option<Nanos>, input: &Input<'_>) -> Result<(), LoopError> {
+        self.machine.take(wall_ns(), input)?;
+        let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
+        perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+        Ok(())
+    }
+
+    /// What came of performing: lost requests are told to the core, and channels reopened.
+    fn settle(&mut self) -> Result<(), LoopError> {
+        for index in 0..self.pools.len() {
+            while let Some(purpose) = self.pools[index].lost.pop() {
+                self.take(None, &Input::Lost { venue: VenueId(index as u8), purpose })?;
+            }
+        }
+        while let Some(venue) = self.wants_reconnect.pop() {
+            let error = std::io::Error::other("the core asked for a new connection");
+            self.channel_down(venue.index() * 2, &error)?;
+        }
+        Ok(())
+    }
+
+    fn timer(&mut self) -> Result<(), LoopError> {
+        self.take(None, &Input::Timer)?;
+        let now_ns = wall_ns();
+        for pool in &mut self.pools {
+            pool.tick(now_ns, &self.poller, &mut self.random);
+        }
+        for index in 0..self.channels.len() {
+            let ticked = self.channels[index].tick(now_ns, &self.poller, &mut self.random);
+            if let Err(error) = ticked {
+                self.channel_down(index, &error)?;
+            }
+        }
+        if self.turns.trading_since_ns == 0 && status::is_ready(self.machine.core.engine()) {
+            self.turns.trading_since_ns = now_ns;
+        }
+        self.settle()
+    }
+
+    fn commands(&mut self) -> Result<(), LoopError> {
+        while let Ok(message) = self.messages.try_recv() {
+            match message {
+                Message::Command { json, reply } => {
+                    let answer = self.command(&json)?;
+                    // Whoever asked may have gone; the command stands.
+                    let _ = reply.send(answer.text());
+                }
+                Message::Stop => {
+                    self.stop_by_ns = Some(monotonic_ns() + STOP_WAIT_NS);
+                    let reason = "the process is stopped".to_owned();
+                    self.order(Command::Shutdown, "engine".to_owned(), reason)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, json: &str) -> Result<Reply, LoopError> {
+        let now_ns = wall_ns().max(self.machine.last_ns());
+        let order = match command::parse(json) {
+            Ok(order) => order,
+            Err(text) => return Ok(Reply::refused("COMMAND_UNKNOWN", text, now_ns)),
+        };
+        let translated = command::translate(&order, self.machine.core.engine(), now_ns);
+        let (command, replaced) = match translated {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
+        };
+        let seq = self.order(command, order.actor, order.reason)?;
+        self.settle()?;
+        let at_ns = self.machine.last_ns();
+        Ok(Reply { ok: true, code: "OK", message: String::new(), replaced, seq, at_ns })
+    }
+
+    fn order(
+        &mut self,
+        command: Command,
+        actor: String,
+        reason: String,
+    ) -> Result<u64, LoopError> {
+        let commanded = Commanded { command, actor, reason };
+        let bytes = postcard::to_allocvec(&commanded).expect("plain data always encodes");
+        self.take(None, &Input::Command(&bytes))?;
+        Ok(self.machine.journal.last_seq())
+    }
+
+    fn is_stopped(&self, now_ns: Nanos) -> bool {
+        self.stop_by_ns.is_some_and(|by_ns| {
+            now_ns >= by_ns || self.machine.core.engine().orders().open().is_empty()
+        })
+    }
+
+    fn wants_snapshot(&self, now_ns: Nanos) -> bool {
+        now_ns >= self.clocks.snapshot_ns
+            || self.machine.journal.last_seq() - self.clocks.snapshot_seq
+                >= self.options.snapshot_every_entries
+    }
+
+    /// Records the state's hash, so that a replay proves itself, and has the state written aside.
+    fn snapshot(&mut self, is_last: bool) -> Result<(), LoopError> {
+        let start_ns = monotonic_ns();
+        let state = self.machine.core.engine().encode();
+        let state_hash = crate::core::hash_state(&state);
+        let now_ns = wall_ns();
+        // Applying the check would only compute the same hash again.
+        self.machine.record(now_ns, &Input::Check { state_hash })?;
+        let spent_ns = monotonic_ns() - start_ns;
+        self.turns.snapshot_encode_ns_max = self.turns.snapshot_encode_ns_max.max(spent_ns);
+        let journal = &self.machine.journal;
+        let job = SnapshotJob { seq: journal.last_seq(), chain: journal.chain(), state };
+        self.clocks.snapshot_ns = start_ns + self.options.snapshot_every_ns;
+        self.clocks.snapshot_seq = job.seq;
+        let sent = if is_last {
+            self.snapshots.send(job).is_ok()
+        } else {
+            // A disk that is slower than the snapshots costs a longer replay, never a wait here.
+            !matches!(self.snapshots.try_send(job), Err(TrySendError::Full(_)))
+        };
+        self.turns.snapshots += u64::from(sent);
+        Ok(())
+    }
+
+    /// Shows the status to the other threads, unless one of them is just looking.
+    fn publish(&mut self) {
+        let now_ns = monotonic_ns();
+        if now_ns - self.clocks.lag_since_ns >= 1_000_000_000 {
+            self.turns.lag_ns = self.clocks.lag_max_ns;
+            self.clocks.lag_max_ns = 0;
+            self.clocks.lag_since_ns = now_ns;
+        }
+        let channels: Vec<(bool, u64)> =
+            self.channels.iter().map(|channel| (channel.is_up(), channel.failures)).collect();
+        status::write(
+            &mut self.status,
+            wall_ns(),
+            &self.machine,
+            &self.pools,
+            &channels,
+            &self.turns,
+        );
+        if let Ok(mut shown) = self.shared.status.try_lock() {
+            core::mem::swap(&mut *shown, &mut self.status);
+        }
+    }
+}
+
+/// The combined stream of all markets of a venue.
+fn market_streams(config: &engine::config::CoreConfig, venue: VenueId) -> String {
+    let streams: Vec<String> = config
+        .markets
+        .iter()
+        .filter(|market| market.venue == venue.0)
+        .flat_map(|market| {
+            let symbol = market.symbol.to_lowercase();
+            ["depth@100ms", "trade", "bookTicker"].map(|kind| format!("{symbol}@{kind}"))
+        })
+        .collect();
+    format!("/stream?streams={}", streams.join("/"))
+}
+
+/// Does what the core wants: encodes each request and hands it to its venue's pool.
+#[expect(clippy::too_many_arguments, reason = "disjoint parts of one struct, borrowed apart")]
+#[inline]
+fn perform(
+    machine: &mut Machine,
+    pools: &mut [Pool],
+    poller: &Poller,
+    random: &mut Random,
+    users: &[(Requests, Decoder)],
+    bytes: &mut Vec<u8>,
+    wants_reconnect: &mut Vec<VenueId>,
+    start_ns: Option<Nanos>,
+) {
+    if machine.outputs.is_empty() {
+        return;
+    }
+    let now_ns = machine.last_ns();
+    for output in &machine.outputs {
+        let config = machine.core.engine().config();
+        let Some((venue, purpose)) = encode(output, config, users, now_ns, bytes) else {
+            if let Output::Reconnect(venue) = output {
+                wants_reconnect.push(*venue);
+            }
+            continue;
+        };
+        if let (Purpose::Place(_), Some(start_ns)) = (purpose, start_ns) {
+            machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);
+        }
+        pools[venue.index()].request(now_ns, purpose, bytes, poller, random);
+    }
+    machine.outputs.clear();
+}
+
+/// Writes the request of an output over what `bytes` held; `None` when it asks for none.
+#[inline]
+pub(super) fn encode(
+    output: &Output,
+    config: &engine::config::CoreConfig,
+    users: &[(Requests, Decoder)],
+    now_ns: Nanos,
+    bytes: &mut Vec<u8>,
+) -> Option<(VenueId, Purpose)> {
+    let at = |market: MarketId| {
+        let market = &config.markets[market.index()];
+        let venue = VenueId(market.venue);
+        (venue, &users[venue.index()].0, market.symbol.as_str())
+    };
+    Some(match *output {
+        Output::Place(ref order) => {
+            let (venue, requests, symbol) = at(order.market);
+            requests.place(bytes, symbol, order, now_ns);
+            (venue, Purpose::Place(order.client_order_id))
+        }
+        Output::Cancel { market, client_order_id } => {
+            let (venue, requests, symbol) = at(market);
+            requests.cancel(bytes, symbol, client_order_id, now_ns);
+            (venue, Purpose::Cancel(client_order_id))
+        }
+        Output::QueryOrder { market, client_order_id } => {
+            let (venue, requests, symbol) = at(market);
+            requests.query(bytes, symbol, client_order_id, now_ns);
+            (venue, Purpose::QueryOrder(client_order_id))
+        }
+        Output::FetchSnapshot(market) => {
+            let (venue, requests, symbol) = at(market);
+            requests.depth(bytes, symbol);
+            (venue, Purpose::Snapshot(market))
+        }
+        Output::FetchOpenOrders(market) => {
+            let (venue, requests, symbol) = at(market);
+            requests.open_orders(bytes, symbol, now_ns);
+            (venue, Purpose::OpenOrders(market))
+        }
+        Output::FetchMyTrades { market, from_id } => {
+            let (venue, requests, symbol) = at(market);
+            requests.my_trades(bytes, symbol, from_id, now_ns);
+            (venue, Purpose::MyTrades(market))
+        }
+        Output::FetchAccount(venue) => {
+            users[venue.index()].0.account(bytes, now_ns);
+            (venue, Purpose::Account(venue))
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,218 @@
+//! `prunella._core.HotLoop` and `replay`: settings as JSON in, a trading thread or a proof out.
+
+use engine::config::CoreConfig;
+use feed::binance::Requests;
+use feed::hot_loop::{Endpoint, HotLoop as Loop, LoopError, Options, VenueAccess};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde::Deserialize;
+use std::net::ToSocketAddrs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// One venue's addresses and key.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Access {
+    rest_url: String,
+    stream_url: String,
+    ws_api_url: String,
+    api_key: String,
+    secret: String,
+}
+
+/// How to run.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunOptions {
+    cpu: Option<usize>,
+    busy_poll: bool,
+    order_connections: usize,
+    snapshot_every_entries: u64,
+    snapshot_every_ns: i64,
+    seed: u64,
+}
+
+/// An exception of `prunella.errors` by name.
+fn raise(py: Python<'_>, class: &str, text: String) -> PyErr {
+    match py.import("prunella.errors").and_then(|module| module.getattr(class)) {
+        Ok(class) => match class.call1((text,)) {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        },
+        Err(error) => error,
+    }
+}
+
+fn config_error(py: Python<'_>, text: String) -> PyErr {
+    raise(py, "ConfigError", text)
+}
+
+pub(crate) fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
+    let class = match error {
+        LoopError::Journal(_) => "JournalError",
+        LoopError::Core { .. } => "InvariantError",
+        LoopError::System { .. } => "UsageError",
+        LoopError::Config(_) => "ConfigError",
+    };
+    raise(py, class, error.to_string())
+}
+
+fn endpoint(url: &str, scheme: &str) -> Result<Endpoint, String> {
+    let expected = || format!("expected {scheme}://HOST:PORT, found {url}");
+    let host = url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+    let host = host.ok_or_else(expected)?.trim_end_matches('/');
+    if host.contains('/') {
+        return Err(expected());
+    }
+    let mut found = host.to_socket_addrs().map_err(|error| format!("{}: {error}", expected()))?;
+    let address = found.next().ok_or_else(expected)?;
+    Ok(Endpoint { address, host: host.to_owned() })
+}
+
+fn access(venue: &Access, receive_window_ns: i64) -> Result<VenueAccess, String> {
+    let rest = endpoint(&venue.rest_url, "http")?;
+    let requests = Requests::new(&rest.host, &venue.api_key, &venue.secret, receive_window_ns)
+        .map_err(|error| error.to_string())?;
+    Ok(VenueAccess {
+        stream: endpoint(&venue.stream_url, "ws")?,
+        ws_api: endpoint(&venue.ws_api_url, "ws")?,
+        rest,
+        requests,
+    })
+}
+
+pub(crate) fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
+    serde_json::from_slice(json)
+        .map_err(|error| config_error(py, format!("expected the core's configuration: {error}")))
+}
+
+struct Prepared {
+    config: CoreConfig,
+    venues: Vec<VenueAccess>,
+    options: Options,
+}
+
+enum State {
+    Prepared(Box<Prepared>),
+    Running(Loop),
+    Ended,
+}
+
+/// The trading thread; see `prunella.trading.runtime`.
+#[pyclass(module = "prunella._core")]
+pub struct HotLoop {
+    state: State,
+}
+
+#[pymethods]
+impl HotLoop {
+    #[new]
+    #[pyo3(signature = (*, config, venues, journal_dir, options))]
+    fn new(
+        py: Python<'_>,
+        config: &[u8],
+        venues: &[u8],
+        journal_dir: PathBuf,
+        options: &[u8],
+    ) -> PyResult<Self> {
+        let config = read_config(py, config)?;
+        let fail = |error: serde_json::Error| config_error(py, error.to_string());
+        let told: Vec<Access> = serde_json::from_slice(venues).map_err(fail)?;
+        let options: RunOptions = serde_json::from_slice(options).map_err(fail)?;
+        let mut venues = Vec::new();
+        for (venue, limits) in told.iter().zip(&config.venues) {
+            let found = access(venue, limits.receive_window_ns)
+                .map_err(|text| config_error(py, format!("venue {}: {text}", limits.name)))?;
+            venues.push(found);
+        }
+        let options = Options {
+            journal_dir,
+            cpu: options.cpu,
+            busy_poll: options.busy_poll,
+            order_connections: options.order_connections.clamp(1, 64),
+            snapshot_every_entries: options.snapshot_every_entries.max(1),
+            snapshot_every_ns: options.snapshot_every_ns.max(1_000_000),
+            seed: options.seed,
+        };
+        Ok(Self { state: State::Prepared(Box::new(Prepared { config, venues, options })) })
+    }
+
+    /// Recovers from the journal and trades from now on.
+    fn start(&mut self, py: Python<'_>) -> PyResult<()> {
+        let State::Prepared(prepared) = core::mem::replace(&mut self.state, State::Ended) else {
+            return Err(raise(py, "UsageError", "a hot loop is started once".to_owned()));
+        };
+        let started = py.detach(|| {
+            let Prepared { config, venues, options } = *prepared;
+            Loop::start(config, venues, options)
+        });
+        self.state = State::Running(started.map_err(|error| loop_error(py, &error))?);
+        Ok(())
+    }
+
+    /// Sends a command (JSON); the reply (JSON), or `None` when there was none in time.
+    fn command(&self, py: Python<'_>, json: String, timeout_s: f64) -> Option<String> {
+        let State::Running(running) = &self.state else { return None };
+        py.detach(|| running.command(json, Duration::from_secs_f64(timeout_s.clamp(0.0, 60.0))))
+    }
+
+    /// The newest status (JSON); empty before the first.
+    fn status(&self) -> String {
+        match &self.state {
+            State::Running(running) => running.status(),
+            State::Prepared(_) | State::Ended => String::new(),
+        }
+    }
+
+    /// Lines for people since the last call.
+    fn take_notes(&self) -> Vec<String> {
+        match &self.state {
+            State::Running(running) => running.take_notes(),
+            State::Prepared(_) | State::Ended => Vec::new(),
+        }
+    }
+
+    #[getter]
+    fn is_running(&self) -> bool {
+        matches!(&self.state, State::Running(running) if running.is_running())
+    }
+
+    /// Cancels all orders, writes a snapshot, ends the thread.
+    fn stop(&mut self, py: Python<'_>) -> PyResult<()> {
+        let State::Running(mut running) = core::mem::replace(&mut self.state, State::Ended) else {
+            return Ok(());
+        };
+        py.detach(|| running.stop()).map_err(|error| loop_error(py, &error))
+    }
+}
+
+/// Replays an engine's journal and compares every recorded state hash.
+#[pyfunction]
+#[pyo3(signature = (journal_dir, *, from_snapshot))]
+pub fn replay(
+    py: Python<'_>,
+    journal_dir: PathBuf,
+    from_snapshot: bool,
+) -> PyResult<Option<Bound<'_, PyDict>>> {
+    let begun = Instant::now();
+    let found = py
+        .detach(|| {
+            feed::hot_loop::replay(&journal_dir, from_snapshot).map(|found| {
+                let seconds = begun.elapsed().as_secs_f64();
+                found.map(|(core, told)| (core.engine().state_hash(), told, seconds))
+            })
+        })
+        .map_err(|error| loop_error(py, &error))?;
+    let Some((state_hash, told, seconds)) = found else { return Ok(None) };
+    let answer = PyDict::new(py);
+    answer.set_item("from_seq", told.from_seq)?;
+    answer.set_item("last_seq", told.last_seq)?;
+    answer.set_item("entries", told.entries)?;
+    answer.set_item("frames", told.frames)?;
+    answer.set_item("orders", told.orders)?;
+    answer.set_item("checks", told.checks)?;
+    answer.set_item("state_hash", feed::core::hex(&state_hash))?;
+    answer.set_item("seconds", seconds)?;
+    Ok(Some(answer))
+}

@@ -1,0 +1,32 @@
+"""An engine's journal in; the proof that replaying it gives the recorded states out."""
+
+from pathlib import Path
+
+from prunella import _core
+from prunella.errors import InvariantError, UsageError
+
+
+def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int | float | bool]:
+    """Replays a journal through the core and compares every recorded state hash.
+
+    Args:
+        journal: The journal's folder.
+        from_snapshot: Begin at the newest good snapshot instead of the first entry.
+
+    Returns:
+        `entries`, `frames`, `orders` and `checks` (state hashes compared) that were replayed,
+        `from_seq`, `last_seq`, `state_hash`, `seconds`, `frames_per_second`, and `hash_equal`;
+        where a hash differs, only `hash_equal` (false) and `problem`.
+
+    Raises:
+        JournalError: An entry is damaged; trying again cannot help.
+        UsageError: The journal is empty.
+    """
+    try:
+        found = _core.replay(journal, from_snapshot=from_snapshot)
+    except InvariantError as error:
+        return {"hash_equal": False, "problem": str(error)}
+    if found is None:
+        raise UsageError(f"{journal} holds no journal of an engine, or an empty one")
+    rate = found["frames"] / found["seconds"] if found["seconds"] else 0.0
+    return found | {"hash_equal": True, "frames_per_second": rate}

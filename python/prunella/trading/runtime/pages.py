@@ -1,0 +1,195 @@
+"""The hot loop's raw status in; what people, Prometheus and the healing plane read out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prunella.values import SCALE
+
+Status = dict[str, Any]
+
+_TRADING_STATES = {"active": 0, "reducing": 1, "halted": 2}
+_VENUE_STATES = {"down": 0, "syncing": 1, "live": 2, "stale": 3}
+_BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
+_LATENCIES = {
+    "market_data_processing": "market_data_processing_latency_microseconds",
+    "risk_check": "risk_check_duration_microseconds",
+    "tick_to_order": "tick_to_order_microseconds",
+}
+_STATUS_AGE_NS_MAX = 1_000_000_000
+"""The hot thread publishes ten times a second; silent for this long, it hangs or is starved."""
+
+
+def why_not_ready(raw: Status, *, is_running: bool, now_ns: int) -> str:
+    """Why the engine cannot send an order somewhere; empty when it can."""
+    if not is_running:
+        return "the hot loop has ended"
+    if not raw:
+        return "the hot loop has not begun"
+    if now_ns - raw["at_ns"] > _STATUS_AGE_NS_MAX:
+        return "the hot loop does not turn"
+    if not raw["is_ready"]:
+        return f"{raw['active_venue']} is not reconciled or its market data is not fresh"
+    return ""
+
+
+def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
+    """The status for people: venues by name, money as text, latencies in microseconds.
+
+    Args:
+        raw: What the hot loop published.
+        frame_rates: Frames a second by venue, as the caller measured them.
+    """
+    if not raw:
+        return {"trading_state": "starting", "venues": {}}
+    markets = {market["venue"]: market for market in raw["markets"]}
+    return {
+        "at_ns": raw["at_ns"],
+        "run": raw["run"],
+        "trading_state": raw["trading_state"],
+        "ready": raw["is_ready"],
+        "active_venue": raw["active_venue"],
+        "venues": {
+            venue["name"]: _venue(
+                venue,
+                markets[venue["name"]],
+                active=venue["name"] == raw["active_venue"],
+                frames_per_second=frame_rates.get(venue["name"], 0.0),
+            )
+            for venue in raw["venues"]
+        },
+        "profit": {
+            "realized": f"{raw['realised_usd']:.2f}",
+            "unrealized": f"{raw['unrealised_usd']:.2f}",
+            "net": f"{raw['profit_usd']:.2f}",
+        },
+        "position_value": f"{raw['position_value_usd']:.2f}",
+        "denied": raw["denied"],
+        "kills": raw["kills"],
+        "latency_us": {name: _percentiles(raw[name]) for name in _LATENCIES},
+        "journal": {"seq": raw["journal_seq"], "chain": raw["journal_chain"]},
+        "hot_thread_cpu": raw["hot_thread_cpu"],
+        "hot_thread_id": raw["hot_thread_id"],
+        "started_ns": raw["started_ns"],
+        "trading_since_ns": raw["trading_since_ns"],
+        "replayed_entries": raw["replayed_entries"],
+        "replay_checks": raw["replay_checks"],
+        "snapshots": raw["snapshots"],
+        "snapshot_us_max": raw["snapshot_encode_ns_max"] / 1_000,
+    }
+
+
+def _venue(
+    venue: Status, market: Status, *, active: bool, frames_per_second: float
+) -> dict[str, object]:
+    return {
+        "active": active,
+        "state": venue["state"],
+        "symbol": market["symbol"],
+        "reconciled": venue["is_reconciled"],
+        "user_stream": venue["is_user_up"],
+        "halted": venue["is_halted"],
+        "breaker": venue["breaker"],
+        "breaker_trips": venue["breaker_trips"],
+        "order_rate_per_second": venue["order_rate_per_second"],
+        "frames": venue["frames"],
+        "frames_per_second": frames_per_second,
+        "gaps": venue["gaps"],
+        "resyncs": venue["resyncs"],
+        "malformed": venue["malformed"],
+        "orders_submitted": venue["submitted"],
+        "orders_acknowledged": venue["acknowledged"],
+        "orders_filled": venue["filled"],
+        "orders_rejected": venue["rejected"],
+        "orders_not_received": venue["not_received"],
+        "orders_became_unknown": venue["became_unknown"],
+        "orders_open": venue["orders_open"],
+        "orders_unknown": venue["orders_unknown"],
+        "fills": venue["fills"],
+        "fills_repeated": venue["fills_repeated"],
+        "breaks": venue["breaks"],
+        "reflexes": venue["reflexes"],
+        "requests": venue["requests"],
+        "placement_ms": {
+            name: value / 1_000 for name, value in _percentiles(venue["placement"]).items()
+        },
+        "position": market["position"],
+        "best_bid": market["best_bid"],
+        "best_ask": market["best_ask"],
+    }
+
+
+def _percentiles(latency: Status) -> dict[str, float]:
+    names = {"p50": "p50_ns", "p99": "p99_ns", "p999": "p999_ns", "max": "max_ns"}
+    return {name: latency[key] / 1_000 for name, key in names.items()}
+
+
+def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
+    """Prometheus text of the hot loop's status."""
+    if not raw:
+        return b"engine_ready 0\n"
+    lines = [
+        f"trading_state {_TRADING_STATES[raw['trading_state']]}",
+        f"engine_ready {int(ready)}",
+        f"position_value_usd {raw['position_value_usd']}",
+        f"realized_pnl_usd {raw['realised_usd']}",
+        f"unrealized_pnl_usd {raw['unrealised_usd']}",
+        f"journal_entries_total {raw['journal_entries']}",
+        f"journal_bytes_total {raw['journal_bytes']}",
+        f"hot_loop_iterations_total {raw['iterations']}",
+        f"hot_loop_lag_seconds {raw['lag_ns'] / 1e9}",
+        f'reflex_total{{venue="all",reflex="killed"}} {raw["kills"]}',
+    ]
+    for reason, count in raw["denied"].items():
+        lines.append(f'orders_denied_total{{reason="{reason}"}} {count}')
+    since_ns = max(0, now_ns - raw["at_ns"])
+    for venue in raw["venues"]:
+        active = venue["name"] == raw["active_venue"]
+        lines.extend(_venue_metrics(venue, is_active=active, since_ns=since_ns))
+    for market in raw["markets"]:
+        quantity = int(market["position_raw"]) / SCALE
+        lines.append(f'position_quantity{{venue="{market["venue"]}"}} {quantity}')
+    for name, metric in _LATENCIES.items():
+        lines.extend(_histogram(metric, "", raw[name], unit_ns=1_000))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator[str]:
+    label = f'venue="{venue["name"]}"'
+    values: dict[str, float] = {
+        "engine_active_venue": int(is_active),
+        "venue_state": _VENUE_STATES[venue["state"]],
+        "venue_reconciled": int(venue["is_reconciled"]),
+        "venue_frames_total": venue["frames"],
+        "venue_gaps_total": venue["gaps"],
+        "venue_resyncs_total": venue["resyncs"],
+        "venue_malformed_total": venue["malformed"],
+        "orders_submitted_total": venue["submitted"],
+        "orders_acknowledged_total": venue["acknowledged"],
+        "orders_filled_total": venue["filled"],
+        "orders_rejected_total": venue["rejected"],
+        "orders_open": venue["orders_open"],
+        "orders_unknown": venue["orders_unknown"],
+        "circuit_breaker_state": _BREAKER_STATES[venue["breaker"]],
+        "circuit_breaker_trips_total": venue["breaker_trips"],
+    }
+    if venue["feed_age_ns"] is not None:
+        # The status may be a tenth of a second old; the feed has aged since.
+        values["venue_feed_age_seconds"] = (venue["feed_age_ns"] + since_ns) / 1e9
+    for name, value in values.items():
+        yield f"{name}{{{label}}} {value}"
+    for outcome, count in venue["requests"].items():
+        yield f'order_requests_total{{{label},outcome="{outcome}"}} {count}'
+    for reflex, count in venue["reflexes"].items():
+        yield f'reflex_total{{{label},reflex="{reflex}"}} {count}'
+    name = "order_placement_latency_milliseconds"
+    yield from _histogram(name, label, venue["placement"], unit_ns=1_000_000)
+
+
+def _histogram(name: str, label: str, latency: Status, *, unit_ns: int) -> Iterator[str]:
+    comma = f"{label}," if label else ""
+    for bound_ns, count in latency["up_to"]:
+        yield f'{name}_bucket{{{comma}le="{bound_ns / unit_ns:g}"}} {count}'
+    yield f'{name}_bucket{{{comma}le="+Inf"}} {latency["count"]}'
+    braces = f"{{{label}}}" if label else ""
+    yield f"{name}_sum{braces} {latency['sum_ns'] / unit_ns}"
+    yield f"{name}_count{braces} {latency['count']}"

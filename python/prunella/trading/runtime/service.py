@@ -1,0 +1,209 @@
+"""`EngineService`: settings and a home folder in; a trading process until it is told to stop.
+
+The hot loop trades on a thread of its own without the GIL. This file starts it, takes commands for
+it on a unix socket, shows its state over HTTP, and ends it cleanly; if everything here hangs, it
+trades on, and its reflexes keep the book safe.
+"""
+
+import signal
+import sys
+import threading
+import types
+from collections.abc import Mapping
+
+import msgspec
+
+from prunella._core import HotLoop
+from prunella.control import (
+    CancelAll,
+    Halt,
+    Kill,
+    Reduce,
+    ReleaseLease,
+    Reply,
+    Request,
+    Resume,
+    SetOrderRate,
+    SwitchVenue,
+)
+from prunella.control.server import ControlServer
+from prunella.control.tokens import load_token
+from prunella.errors import CommandUnsupportedError, ConfigError, TargetUnavailableError
+from prunella.telemetry.serve import Pages, StatusServer
+from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
+from prunella.trading.runtime.settings import TradingSettings
+from prunella.trading.venue import VenueEndpoint, read_venue_key
+from prunella.values import Clock, Home
+
+_COMMANDS = (
+    Kill | Halt | Reduce | Resume | CancelAll | SwitchVenue | SetOrderRate | ReleaseLease
+)
+_COMMAND_TIMEOUT_S = 2.0
+"""The hot thread answers within milliseconds; silent for this long, it hangs."""
+_LOOK_S = 0.1
+"""How soon the end of the hot loop is seen: a dead engine must not look alive."""
+_RATE_WINDOW_NS = 1_000_000_000
+_NOT_PERSONS = ("healing:", "agent")
+
+
+class EngineService:
+    """The engine process.
+
+    Args:
+        settings: What is traded and how.
+        endpoints: Addresses by venue name, one for each venue of the settings.
+        home: Keys, tokens, the journal and the control socket are in it.
+        port: HTTP port of /health, /ready, /metrics and /status.
+        clock: The time.
+
+    Raises:
+        ConfigError: Settings that do not fit together, or a key that cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: TradingSettings,
+        *,
+        endpoints: Mapping[str, VenueEndpoint],
+        home: Home,
+        port: int,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._rates: dict[str, float] = {}
+        self._counted: dict[str, int] = {}
+        self._counted_ns = 0
+        self._loop = _hot_loop(settings, endpoints, home)
+        self._control = ControlServer(
+            home.socket("engine"),
+            token=load_token(home.key("control.token")),
+            handler=self._handle,
+        )
+        self._server = StatusServer(
+            port,
+            token=load_token(home.key("read.token")),
+            pages=Pages(ready=self._why_not_ready, metrics=self._metrics, status=self._status),
+        )
+
+    def run(self) -> None:
+        """Trades until SIGTERM or SIGINT, then cancels all orders and stops cleanly.
+
+        Raises:
+            JournalError: The journal is damaged or cannot be written; trading has stopped.
+            InvariantError: A replay differs from what was recorded.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._server.start()
+        self._loop.start()
+        self._control.start()
+        _say("trading thread started")
+        try:
+            while not self._stopping.wait(_LOOK_S) and self._loop.is_running:
+                self._look()
+        finally:
+            self._control.close()
+            try:
+                self._loop.stop()
+            finally:
+                self._server.close()
+        _say("stopped cleanly")
+
+    def _on_signal(self, _number: int, _frame: types.FrameType | None) -> None:
+        self._stopping.set()
+
+    def _look(self) -> None:
+        """Hands on what the hot loop noted, and measures the frame rates once a second."""
+        for line in self._loop.take_notes():
+            _say(line)
+        now_ns = self._clock.monotonic_ns()
+        elapsed_ns = now_ns - self._counted_ns
+        if elapsed_ns < _RATE_WINDOW_NS:
+            return
+        frames = {venue["name"]: venue["frames"] for venue in self._raw().get("venues", ())}
+        self._rates = {
+            name: (count - self._counted.get(name, count)) * 1e9 / elapsed_ns
+            for name, count in frames.items()
+        }
+        self._counted, self._counted_ns = frames, now_ns
+
+    def _raw(self) -> Status:
+        text = self._loop.status()
+        raw: Status = msgspec.json.decode(text) if text else {}
+        return raw
+
+    def _why_not_ready(self) -> str:
+        return why_not_ready(
+            self._raw(), is_running=self._loop.is_running, now_ns=self._clock.now_ns()
+        )
+
+    def _metrics(self) -> bytes:
+        ready = not self._why_not_ready()
+        return metrics_page(self._raw(), now_ns=self._clock.now_ns(), ready=ready)
+
+    def _status(self) -> Status:
+        return status_page(self._raw(), frame_rates=self._rates)
+
+    def _handle(self, request: Request) -> Reply:
+        """Carries out an authenticated command; loosening needs a person and a reason.
+
+        Raises:
+            CommandUnsupportedError: The engine does not know it.
+            TargetUnavailableError: The hot loop does not answer; ask again with the same key.
+        """
+        command = request.command
+        if not isinstance(command, _COMMANDS):
+            name = type(command).__name__
+            raise CommandUnsupportedError(f"the engine does not know {name}; ask the supervisor")
+        if isinstance(command, Resume):
+            actor = request.actor.strip()
+            if not actor or actor.lower().startswith(_NOT_PERSONS):
+                return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
+            if not request.reason.strip():
+                return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
+        order = {
+            "actor": request.actor,
+            "reason": request.reason,
+            "command": msgspec.to_builtins(command),
+        }
+        text = self._loop.command(msgspec.json.encode(order).decode(), _COMMAND_TIMEOUT_S)
+        if text is None:
+            raise TargetUnavailableError("the hot loop does not answer")
+        return msgspec.json.decode(text, type=Reply)
+
+
+def _refused(code: str, message: str) -> Reply:
+    return Reply(ok=False, code=code, message=message)
+
+
+def _hot_loop(
+    settings: TradingSettings, endpoints: Mapping[str, VenueEndpoint], home: Home
+) -> HotLoop:
+    """The hot loop of these settings, not started.
+
+    Raises:
+        ConfigError: The settings do not fit together, or a key or address cannot be used.
+    """
+    key = read_venue_key(home.key("venue.key"))
+    venues = []
+    for name in settings.venues:
+        if name not in endpoints:
+            raise ConfigError(f"venue {name}: expected an endpoint, found none")
+        venues.append(msgspec.to_builtins(endpoints[name]) | msgspec.to_builtins(key))
+    try:
+        config = settings.core()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return HotLoop(
+        config=config,
+        venues=msgspec.json.encode(venues),
+        journal_dir=home.engine_journal,
+        options=msgspec.json.encode(settings.loop.raw()),
+    )
+
+
+def _say(line: str) -> None:
+    """One line into the process's log."""
+    sys.stderr.write(f"engine: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,113 @@
+"""What the engine process is configured with, as the `[trading]` section of the settings has it."""
+
+import msgspec
+
+from prunella.trading.engine import MarketSettings, core_config
+from prunella.trading.execution import VenueLimits
+from prunella.trading.market import Instrument, at_least
+from prunella.trading.risk import RiskSettings
+from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
+from prunella.trading.venue import VenueEndpoint
+
+_RUN_IN_SETTINGS = 1
+"""The engine replaces it by the second of its journal's first entry."""
+
+
+def _limits() -> dict[str, VenueLimits]:
+    # Binance counts 100 new orders in 10 s; 8 a second stays below it with a margin for bursts.
+    limits = VenueLimits(order_rate_per_second=8)
+    return {"primary": limits, "backup": limits}
+
+
+def _strategies() -> dict[str, StrategySettings]:
+    return {"maker": MarketMaker(quantity="0.01"), "momentum": Momentum(quantity="0.01")}
+
+
+class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the hot thread runs.
+
+    Attributes:
+        cpu: The processor to bind it to; -1 leaves that to the kernel.
+        busy_poll: Never sleep: saves the wake-up and takes a whole processor.
+        order_connections: Kept-open connections for orders at each venue.
+        snapshot_every_s: A snapshot after this time, seconds; a restart replays at most as much.
+        snapshot_every_entries: Or after this many journal entries.
+        seed: Seed of the jitter of reconnects.
+    """
+
+    cpu: int = -1
+    busy_poll: bool = False
+    order_connections: int = 4
+    snapshot_every_s: float = 10.0
+    snapshot_every_entries: int = 100_000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses what no thread could run with."""
+        at_least("cpu", self.cpu, -1)
+        at_least("order_connections", self.order_connections, 1)
+        at_least("snapshot_every_entries", self.snapshot_every_entries, 1)
+        if self.snapshot_every_s <= 0:
+            raise ValueError(f"snapshot_every_s: expected above 0, found {self.snapshot_every_s}")
+
+    def raw(self) -> dict[str, object]:
+        """The form that the compiled core reads."""
+        return {
+            "cpu": None if self.cpu < 0 else self.cpu,
+            "busy_poll": self.busy_poll,
+            "order_connections": self.order_connections,
+            "snapshot_every_entries": self.snapshot_every_entries,
+            "snapshot_every_ns": int(self.snapshot_every_s * 1e9),
+            "seed": self.seed,
+        }
+
+
+class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is traded, where, by which strategies and within which limits.
+
+    Attributes:
+        instrument: What is traded, at every venue.
+        risk: What may be risked at each venue.
+        venues: Limits by venue name, in order; the first is the primary and active at the start.
+        strategies: By name, in order.
+        loss_max: Loss since the start of the run at which only reducing is allowed, quote units.
+        endpoints: Addresses by venue name; a venue without one is this stack's simulated exchange.
+        loop: How the hot thread runs.
+    """
+
+    instrument: Instrument = msgspec.field(
+        default_factory=lambda: Instrument(
+            symbol="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="0.00001"
+        )
+    )
+    risk: RiskSettings = msgspec.field(
+        default_factory=lambda: RiskSettings(
+            quantity_min="0.0001",
+            quantity_max="1",
+            notional_min="10",
+            notional_max="100000",
+            position_max="0.5",
+        )
+    )
+    venues: dict[str, VenueLimits] = msgspec.field(default_factory=_limits)
+    strategies: dict[str, StrategySettings] = msgspec.field(default_factory=_strategies)
+    loss_max: str = "10000"
+    endpoints: dict[str, VenueEndpoint] = msgspec.field(default_factory=dict)
+    loop: LoopSettings = msgspec.field(default_factory=LoopSettings)
+
+    def core(self) -> bytes:
+        """The JSON of the core's configuration.
+
+        Raises:
+            ValueError: Tables that do not fit together; trying again cannot help.
+        """
+        return core_config(
+            run=_RUN_IN_SETTINGS,
+            venues=self.venues,
+            markets=[
+                MarketSettings(venue=name, instrument=self.instrument, risk=self.risk)
+                for name in self.venues
+            ],
+            strategies=self.strategies,
+            loss_max=self.loss_max,
+        )
