@@ -79,18 +79,18 @@ impl Core {
         self.apply_probed(now_ns, input, outputs, || {})
     }
 
-    /// As `apply`; `decoded` is called between decoding and the step, to take the time.
+    /// As `apply`; `on_decoded` is called between decoding and the step, to take the time.
     #[inline]
     pub fn apply_probed(
         &mut self,
         now_ns: Nanos,
         input: &Input<'_>,
         outputs: &mut Vec<Output>,
-        decoded: impl FnOnce(),
+        on_decoded: impl FnOnce(),
     ) -> Result<(), CoreError> {
         match *input {
             Input::Frame { venue, channel, bytes } => {
-                self.frame(now_ns, venue, channel, bytes, outputs, decoded);
+                self.frame(now_ns, venue, channel, bytes, outputs, on_decoded);
             }
             Input::Reply { venue, purpose, status, retry_after_ns, bytes } => {
                 let answer = Answer { purpose, status, retry_after_ns, bytes };
@@ -137,14 +137,14 @@ impl Core {
         channel: Channel,
         bytes: &[u8],
         outputs: &mut Vec<Output>,
-        decoded: impl FnOnce(),
+        on_decoded: impl FnOnce(),
     ) {
         let Some(decoder) = self.decoders.get_mut(venue.index()) else { return };
         let frame = match channel {
             Channel::Market => decoder.market(bytes),
             Channel::User => decoder.user(bytes),
         };
-        decoded();
+        on_decoded();
         match frame {
             Ok(Frame::Event(event)) => self.engine.step(now_ns, &event, outputs),
             Ok(Frame::Closing) => outputs.push(Output::Reconnect(venue)),

@@ -1,6 +1,6 @@
 //! Durations in, percentiles and cumulative counts out; fixed memory, no allocation.
 //!
-//! Log-linear buckets as in HdrHistogram: every power of two is cut into 32 equal parts, so a
+//! Log-linear buckets as in `HdrHistogram`: every power of two is cut into 32 equal parts, so a
 //! value is kept within 3 %.
 
 const PARTS_BITS: u32 = 5;
@@ -78,7 +78,7 @@ fn bucket(value: u64) -> usize {
     if value < PARTS as u64 {
         return value as usize;
     }
-    let power = 63 - value.leading_zeros() - PARTS_BITS;
+    let power = value.ilog2() - PARTS_BITS;
     let part = (value >> power) as usize & (PARTS - 1);
     ((power as usize + 1) * PARTS + part).min(BUCKETS - 1)
 }

@@ -104,7 +104,9 @@ pub struct Commanded {
 
 /// The entry is none that this version knows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an input of kind 1 to {CHECK} with its header, found kind {kind} with {length} bytes")]
+#[error(
+    "expected an input of kind 1 to {CHECK} with its header, found kind {kind} with {length} bytes"
+)]
 pub struct InputError {
     kind: u16,
     length: usize,
@@ -280,8 +282,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_purpose() -> impl Strategy<Value = Purpose> {
-        let order = (any::<u32>(), any::<u32>())
-            .prop_map(|(run, number)| ClientOrderId { run, number });
+        let order =
+            (any::<u32>(), any::<u32>()).prop_map(|(run, number)| ClientOrderId { run, number });
         (0..7, order, any::<u8>()).prop_map(|(code, id, index)| match code {
             0 => Purpose::Snapshot(MarketId(index)),
             1 => Purpose::Place(id),

@@ -84,9 +84,8 @@ impl Machine {
             self.latencies.processing.record(end_ns - start_ns);
             // The core has no clock, so that the checks' time is that of the whole step in which
             // they ran: an upper bound.
-            let is_checked = |output: &Output| {
-                matches!(output, Output::Place(_) | Output::Denied { .. })
-            };
+            let is_checked =
+                |output: &Output| matches!(output, Output::Place(_) | Output::Denied { .. });
             if self.outputs.iter().any(is_checked) {
                 self.latencies.risk.record(end_ns - decoded_ns);
             }

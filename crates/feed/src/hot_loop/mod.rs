@@ -19,8 +19,8 @@ pub use session::{Session, SessionError};
 
 use crate::binance::Requests;
 use crate::core::Core;
-use crate::net::{Waker, pin_thread, thread_id, wall_ns};
 use crate::input::Input;
+use crate::net::{Waker, pin_thread, thread_id, wall_ns};
 use engine::config::CoreConfig;
 use journal::{Writer, snapshot};
 use machine::Machine;

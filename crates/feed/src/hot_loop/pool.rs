@@ -116,9 +116,7 @@ impl Pool {
     /// Whether at least one connection for orders is open.
     pub(super) fn is_connected(&self) -> bool {
         let (_, orders) = self.lines.split_last().expect("a pool has lines");
-        orders
-            .iter()
-            .any(|line| line.connection.as_ref().is_some_and(|open| !open.is_connecting()))
+        orders.iter().any(|line| line.connection.as_ref().is_some_and(|open| !open.is_connecting()))
     }
 
     /// Sends a request now, or as soon as a connection is free.
@@ -137,8 +135,7 @@ impl Pool {
             self.send(index, now_ns, Some(purpose), bytes, poller, random);
             return;
         }
-        let queue =
-            if is_order(purpose) { &mut self.order_queue } else { &mut self.query_queue };
+        let queue = if is_order(purpose) { &mut self.order_queue } else { &mut self.query_queue };
         if queue.len() >= QUEUE_MAX {
             self.lose(purpose);
             return;
@@ -158,11 +155,10 @@ impl Pool {
 
     /// An order that is to be cancelled and has not left yet, never leaves.
     fn withdraw(&mut self, place: Purpose) {
-        if let Some(at) = self.order_queue.iter().position(|waiting| waiting.purpose == place) {
-            if let Some(waiting) = self.order_queue.remove(at) {
-                self.lost.push(waiting.purpose);
-                self.spare.push(waiting.bytes);
-            }
+        let at = self.order_queue.iter().position(|waiting| waiting.purpose == place);
+        if let Some(waiting) = at.and_then(|at| self.order_queue.remove(at)) {
+            self.lost.push(waiting.purpose);
+            self.spare.push(waiting.bytes);
         }
     }
 
@@ -223,7 +219,8 @@ impl Pool {
             let line = &mut self.lines[index];
             match (&line.connection, &line.pending) {
                 (None, _) if now_ns >= line.deadline_ns => {
-                    if self.open(index, now_ns, poller).is_err() {
+                    let opened = self.open(index, now_ns, poller);
+                    if opened.is_err() {
                         self.fail(index, now_ns, random);
                     }
                 }
@@ -269,8 +266,7 @@ impl Pool {
     fn send_waiting(&mut self, now_ns: Nanos, poller: &Poller, random: &mut Random) {
         for is_order_queue in [true, false] {
             loop {
-                let queue =
-                    if is_order_queue { &self.order_queue } else { &self.query_queue };
+                let queue = if is_order_queue { &self.order_queue } else { &self.query_queue };
                 let Some(purpose) = queue.front().map(|waiting| waiting.purpose) else { break };
                 let Some(index) = self.free_line(purpose) else { break };
                 let queue =

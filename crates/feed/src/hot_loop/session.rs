@@ -44,9 +44,7 @@ impl Session {
         let users = requests
             .into_iter()
             .enumerate()
-            .map(|(index, requests)| {
-                (requests, Decoder::for_venue(&config, VenueId(index as u8)))
-            })
+            .map(|(index, requests)| (requests, Decoder::for_venue(&config, VenueId(index as u8))))
             .collect();
         let bytes = postcard::to_allocvec(&config).expect("plain data always encodes");
         journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;

@@ -77,6 +77,7 @@ struct Status<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, named")]
 struct Venue<'a> {
     name: &'a str,
     state: &'static str,

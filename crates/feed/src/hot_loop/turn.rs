@@ -147,8 +147,7 @@ impl Turn {
             self.poller.wait(timeout_ns, &mut ready).map_err(system)?;
             let now_ns = monotonic_ns();
             self.turns.iterations += 1;
-            self.clocks.lag_max_ns =
-                self.clocks.lag_max_ns.max(now_ns - before_ns - timeout_ns);
+            self.clocks.lag_max_ns = self.clocks.lag_max_ns.max(now_ns - before_ns - timeout_ns);
             // Commands first: a kill must not wait behind a burst of frames.
             self.commands()?;
             for event in &ready {
@@ -242,15 +241,7 @@ impl Turn {
 
     fn channel_frames(&mut self, index: usize) -> Result<bool, LoopError> {
         let Turn {
-            channels,
-            machine,
-            pools,
-            users,
-            poller,
-            random,
-            request,
-            wants_reconnect,
-            ..
+            channels, machine, pools, users, poller, random, request, wants_reconnect, ..
         } = self;
         let at = &mut channels[index];
         let (venue, channel) = (at.venue, at.channel);
@@ -268,7 +259,16 @@ impl Turn {
                 }
             };
             machine.take(wall_ns(), &input)?;
-            perform(machine, pools, poller, random, users, request, wants_reconnect, Some(start_ns));
+            perform(
+                machine,
+                pools,
+                poller,
+                random,
+                users,
+                request,
+                wants_reconnect,
+                Some(start_ns),
+            );
         }
         Ok(true)
     }
@@ -361,12 +361,7 @@ impl Turn {
         Ok(Reply { ok: true, code: "OK", message: String::new(), replaced, seq, at_ns })
     }
 
-    fn order(
-        &mut self,
-        command: Command,
-        actor: String,
-        reason: String,
-    ) -> Result<u64, LoopError> {
+    fn order(&mut self, command: Command, actor: String, reason: String) -> Result<u64, LoopError> {
         let commanded = Commanded { command, actor, reason };
         let bytes = postcard::to_allocvec(&commanded).expect("plain data always encodes");
         self.take(None, &Input::Command(&bytes))?;
