@@ -35,9 +35,7 @@ from prunella.trading.runtime.settings import TradingSettings
 from prunella.trading.venue import VenueEndpoint, read_venue_key
 from prunella.values import Clock, Home
 
-_COMMANDS = (
-    Kill | Halt | Reduce | Resume | CancelAll | SwitchVenue | SetOrderRate | ReleaseLease
-)
+_COMMANDS = Kill | Halt | Reduce | Resume | CancelAll | SwitchVenue | SetOrderRate | ReleaseLease
 _COMMAND_TIMEOUT_S = 2.0
 """The hot thread answers within milliseconds; silent for this long, it hangs."""
 _LOOK_S = 0.1

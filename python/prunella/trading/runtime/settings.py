@@ -20,7 +20,12 @@ def _limits() -> dict[str, VenueLimits]:
 
 
 def _strategies() -> dict[str, StrategySettings]:
-    return {"maker": MarketMaker(quantity="0.01"), "momentum": Momentum(quantity="0.01")}
+    # Sized for a market whose spread is well below a basis point: quotes near the top are hit often
+    # enough to be worth watching, and follow the price without using up the order rate.
+    return {
+        "maker": MarketMaker(quantity="0.01", half_spread_ppm=8, skew_ppm=20, requote_ppm=6),
+        "momentum": Momentum(quantity="0.01", fast_updates=10, slow_updates=100, trigger_ppm=15),
+    }
 
 
 class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

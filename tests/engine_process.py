@@ -1,0 +1,169 @@
+"""A real engine process for tests: started over real exchanges, commanded, killed, read."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from exchange_process import API_KEY, SECRET, Exchange, free_port
+
+from prunella.control.client import SocketTarget
+from prunella.control.tokens import ensure_token, load_token
+from prunella.trading.runtime import TradingSettings
+from prunella.values import Home
+
+WAIT_S_MAX = 20.0
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = WAIT_S_MAX) -> None:
+    """Waits for a condition of another process, which gives nothing else to wait on."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s:g} s in vain for {what}"
+        time.sleep(0.005)
+
+
+class Engine:
+    """An engine over running exchanges, in a home folder of its own."""
+
+    def __init__(
+        self, folder: Path, exchanges: Mapping[str, Exchange], settings: TradingSettings
+    ) -> None:
+        self.home = Home(folder / "h").create()
+        ensure_token(self.home.key("control.token"))
+        ensure_token(self.home.key("read.token"))
+        key = {"api_key": API_KEY, "secret": SECRET}
+        self.home.key("venue.key").write_text(json.dumps(key))
+        self.port = free_port()
+        self._settings = settings
+        self._ports = {name: exchange.port for name, exchange in exchanges.items()}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running engine."""
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> "Engine":
+        """Starts it without waiting."""
+        settings = self.home.root / "trading.json"
+        settings.write_bytes(msgspec.json.encode(self._settings))
+        command = [sys.executable, __file__, str(self.home.root), str(self.port)]
+        command += [json.dumps(self._ports)]
+        with self.home.log("engine").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        return self
+
+    def log(self) -> str:
+        """What it has written."""
+        return self.home.log("engine").read_text()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """One HTTP request; status 0 when it does not answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        token = load_token(self.home.key("read.token"))
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except OSError:
+            return 0, b""
+        finally:
+            connection.close()
+
+    def status(self) -> dict[str, Any]:
+        """Its `/status`; empty venues when it does not answer."""
+        code, body = self.get("/status")
+        return json.loads(body) if code == 200 else {"venues": {}}
+
+    def venue(self, name: str = "primary") -> dict[str, Any]:
+        """What it says of a venue."""
+        found: dict[str, Any] = self.status()["venues"].get(name, {})
+        return found
+
+    def is_ready(self) -> bool:
+        """Whether it can trade."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        return self.get("/ready")[0] == 200
+
+    def wait_ready(self) -> None:
+        """Waits until it can trade."""
+        wait_until(self.is_ready, "the engine to be ready")
+
+    def wait_trading(self, *, fills: int = 1, venue: str = "primary") -> None:
+        """Waits for this many more fills."""
+        before = self.venue(venue).get("fills", 0)
+        wait_until(
+            lambda: self.venue(venue).get("fills", 0) >= before + fills,
+            f"{fills} fills at {venue}",
+        )
+
+    def target(self) -> SocketTarget:
+        """Its control socket."""
+        token = load_token(self.home.key("control.token"))
+        return SocketTarget(self.home.socket("engine"), token=token, name="engine")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path, exchanges: Mapping[str, Exchange], settings: TradingSettings
+) -> Iterator[Engine]:
+    """A ready engine, killed at the end of the block if it still runs."""
+    engine = Engine(folder, exchanges, settings).start()
+    try:
+        engine.wait_ready()
+        yield engine
+    finally:
+        if engine.process is not None and engine.process.poll() is None:
+            engine.kill()
+
+
+class _SystemClock:
+    """The operating system's clock: this file is a command line of its own."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()  # noqa: TID251 - the one real clock of this process
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def _main() -> None:
+    from prunella.trading.runtime import EngineService  # noqa: PLC0415 - the child's alone
+    from prunella.trading.venue import local_endpoint  # noqa: PLC0415 - the child's alone
+
+    root, port, ports = sys.argv[1:4]
+    home = Home(Path(root))
+    settings = msgspec.json.decode((home.root / "trading.json").read_bytes(), type=TradingSettings)
+    endpoints = {name: local_endpoint(number) for name, number in json.loads(ports).items()}
+    EngineService(
+        settings, endpoints=endpoints, home=home, port=int(port), clock=_SystemClock()
+    ).run()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120 - no import is made for it
+    _main()
