@@ -18,7 +18,7 @@ import zmq
 
 from prunella.bus.base import QUEUE_MAX
 from prunella.bus.role import role_named
-from prunella.bus.zeromq import MESSAGE_BYTES_MAX, role_password
+from prunella.bus.zeromq import MESSAGE_BYTES_MAX, role_password, take_credit
 from prunella.errors import UsageError
 
 _POLL_MS = 200
@@ -149,6 +149,7 @@ class Router:
                 return
             role = role_named(str(parts[0].get("User-Id")))
             if len(parts) == 2 and role.may_say(parts[0].bytes.decode("utf-8", "replace")):
+                take_credit(self._outlet)
                 self._outlet.send_multipart(parts, copy=False)
                 self.carried += 1
             else:

@@ -69,6 +69,7 @@ class ZeroMqBus:
             envelope = self._sealer.seal(
                 topic, record, kind=kind, now_ns=now_ns, ts_event_ns=ts_event_ns
             )
+            take_credit(self._push)
             try:
                 self._push.send_multipart((topic.encode(), envelope), zmq.NOBLOCK)
             except zmq.Again:
@@ -102,6 +103,15 @@ class ZeroMqBus:
         socket.setsockopt(zmq.PLAIN_USERNAME, self._role.encode())
         socket.setsockopt(zmq.PLAIN_PASSWORD, self._password.encode())
         return socket
+
+
+def take_credit(socket: zmq.Socket[bytes]) -> None:
+    """Lets a socket see at once what its peers have read.
+
+    By itself it looks once a millisecond while sending, and in a burst takes a queue for full that
+    was emptied long ago.
+    """
+    socket.getsockopt(zmq.EVENTS)
 
 
 class ZeroMqSubscription:
