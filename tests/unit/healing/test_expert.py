@@ -97,6 +97,23 @@ def test_process_of_ours_is_never_a_foreign_offender() -> None:
     assert finding.hypothesis.culprit == "pid:4242"
 
 
+def test_of_several_strangers_the_busiest_that_began_with_the_harm_is_accused() -> None:
+    """A long-running batch job is not to blame for what begins now; a smaller one not first."""
+    text = RULE.replace('"exchange-${venue}"', '"${entity}"').replace('["venue"]', '["foreign"]')
+    text = text.replace(
+        'needs = [{ kind = "error_burst", metric = "requests_total" }]',
+        'strongest_only = true\nneeds = [{ metric = "requests_total" }, '
+        '{ metric = "wait", lead_s_max = 2.0 }]',
+    )
+    second_ns = 1_000_000_000
+    harm = symptom(metric="wait", kind="shift", onset_ns=10 * second_ns)
+    old = symptom(entity="pid:10", value=1.0, onset_ns=second_ns)
+    small = symptom(entity="pid:20", value=0.5, onset_ns=9 * second_ns)
+    big = symptom(entity="pid:30", value=0.9, onset_ns=10 * second_ns)
+    (finding,) = ask(text, harm, old, small, big).findings
+    assert finding.hypothesis.culprit == "pid:30"
+
+
 def test_young_component_is_not_judged() -> None:
     """What has just started behaves like what is broken."""
     text = RULE.replace("[rules.proposal]", 'warm_up = [{ entity = "engine", seconds = 3.0 }]')

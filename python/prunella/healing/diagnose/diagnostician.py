@@ -61,6 +61,7 @@ class Diagnostician:
         self._facts: dict[tuple[object, ...], Reading] = {}
         self._symptoms: dict[tuple[object, ...], Symptom] = {}
         self._open: dict[str, _Open] = {}
+        self._found_ns: dict[tuple[str, str], int] = {}
         self.diagnoses = 0
 
     @property
@@ -138,7 +139,8 @@ class Diagnostician:
             return []
         found: dict[str, list[Finding]] = {}
         if self._symptoms:
-            for finding in self._reasoner.diagnose(self._prompt(now_ns)).findings:
+            answer = self._reasoner.diagnose(self._prompt(now_ns))
+            for finding in self._held(answer.findings, now_ns):
                 found.setdefault(finding.hypothesis.culprit, []).append(finding)
         told: list[Diagnosis] = []
         for culprit, findings in found.items():
@@ -150,6 +152,18 @@ class Diagnostician:
                 del self._open[culprit]
                 told.append(_ended(known.diagnosis, now_ns))
         return told
+
+    def _held(self, findings: Iterable[Finding], now_ns: int) -> list[Finding]:
+        """Those that were found for long enough without a break."""
+        since_ns: dict[tuple[str, str], int] = {}
+        held = []
+        for finding in findings:
+            key = (finding.hypothesis.fault_class, finding.hypothesis.culprit)
+            since_ns[key] = self._found_ns.get(key, now_ns)
+            if now_ns - since_ns[key] >= finding.hold_s * 1e9:
+                held.append(finding)
+        self._found_ns = since_ns
+        return held
 
     def _judge(self, culprit: str, fresh: Diagnosis, now_ns: int) -> Diagnosis | None:
         """The diagnosis if it is worth telling; None when it was told already."""

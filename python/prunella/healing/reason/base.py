@@ -13,11 +13,13 @@ class Finding(Record, frozen=True, kw_only=True, tag="finding"):
     Attributes:
         severity: How bad it is if it is so.
         proposal: A workflow of the catalogue; None where only a person can help.
+        hold_s: For how long it must be found without a break before it is told.
     """
 
     hypothesis: Hypothesis
     severity: Severity
     proposal: Proposal | None = None
+    hold_s: float = 0.0
 
 
 class Answer(Record, frozen=True, kw_only=True, tag="answer"):

@@ -55,10 +55,7 @@ class Expert:
         best: dict[tuple[str, str], Finding] = {}
         components = {each.name: each for each in prompt.topology}
         for rule in self._knowledge.rules:
-            for anchor in prompt.symptoms:
-                finding = _apply(rule, anchor, prompt, components)
-                if finding is None:
-                    continue
+            for finding in _findings(rule, prompt, components):
                 key = (finding.hypothesis.fault_class, finding.hypothesis.culprit)
                 known = best.get(key)
                 if known is None or finding.hypothesis.confidence > known.hypothesis.confidence:
@@ -72,6 +69,18 @@ class Expert:
             ),
         )
         return Answer(findings=tuple(ranked))
+
+
+def _findings(rule: Rule, prompt: Prompt, components: Mapping[str, Component]) -> list[Finding]:
+    """What one rule finds, with each symptom as its anchor in turn."""
+    found = [
+        (anchor.value, finding)
+        for anchor in prompt.symptoms
+        if (finding := _apply(rule, anchor, prompt, components)) is not None
+    ]
+    if rule.strongest_only and found:
+        return [max(found, key=lambda each: (each[0], each[1].hypothesis.culprit))[1]]
+    return [finding for _, finding in found]
 
 
 def _apply(
@@ -89,7 +98,7 @@ def _apply(
     evidence = [anchor]
     for pattern in others:
         found = _find(pattern, prompt.symptoms, bindings)
-        if found is None:
+        if found is None or found.onset_ns - anchor.onset_ns > pattern.lead_s_max * 1e9:
             return None
         evidence.append(found)
     if not _allowed(rule, prompt, bindings):
@@ -104,6 +113,7 @@ def _apply(
     names = tuple(dict.fromkeys(f"{each.metric}@{each.entity}" for each in evidence))
     return Finding(
         severity=rule.severity,
+        hold_s=rule.hold_s,
         hypothesis=Hypothesis(
             fault_class=rule.fault_class,
             culprit=culprit,

@@ -35,6 +35,8 @@ class Pattern(_Part, frozen=True, kw_only=True):
         metric: Which metric.
         entity: Whom it is about.
         labels: Wanted labels; a label that is not there never fits.
+        lead_s_max: In `needs`: the anchor began at most so long before it; what went on for long
+            without harm is not the cause of harm that begins now.
         adds: In `supports`: confidence added when such a symptom is open.
     """
 
@@ -42,6 +44,7 @@ class Pattern(_Part, frozen=True, kw_only=True):
     metric: str
     entity: str = "*"
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    lead_s_max: float = 1e9
     adds: float = 0.05
 
 
@@ -94,6 +97,8 @@ class Rule(_Part, frozen=True, kw_only=True):
         culprit_kinds: What the culprit may be; `foreign` is a process of no component.
         culprit_like: Pattern that its name must fit; `!x` for all but x.
         confidence: 0 to 1, before `supports`.
+        strongest_only: Of several culprits accuse only the one whose anchor has the highest value.
+        hold_s: For how long it must be found without a break before it is told.
     """
 
     name: str
@@ -104,6 +109,8 @@ class Rule(_Part, frozen=True, kw_only=True):
     culprit_kinds: tuple[CulpritKind, ...]
     culprit_like: str = "*"
     confidence: float
+    strongest_only: bool = False
+    hold_s: float = 0.0
     needs: tuple[Pattern, ...]
     facts: tuple[FactTest, ...] = ()
     unless: tuple[Pattern, ...] = ()
