@@ -1,5 +1,13 @@
 """Telemetry and advice in, healed incidents out: the one place that knows the stages' order."""
 
+from prunella.healing.loop.agent import Agent
+from prunella.healing.loop.agent_service import (
+    AgentLoop,
+    AgentService,
+    AgentSettings,
+    AgentStatus,
+    subscriptions,
+)
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.book import Book, Case, Event, Stage
 from prunella.healing.loop.door import Door, HealingClient
@@ -9,6 +17,11 @@ from prunella.healing.loop.settings import LoopSettings, local_stack
 from prunella.healing.loop.view import IncidentView, StatusView, view_incidents, view_status
 
 __all__ = [
+    "Agent",
+    "AgentLoop",
+    "AgentService",
+    "AgentSettings",
+    "AgentStatus",
     "Book",
     "Case",
     "Door",
@@ -24,6 +37,7 @@ __all__ = [
     "assemble",
     "load_signing_key",
     "local_stack",
+    "subscriptions",
     "view_incidents",
     "view_status",
 ]
