@@ -135,7 +135,11 @@ impl Player {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn best(market: &Market) -> [[String; 2]; 2] {
@@ -284,11 +288,8 @@ fn noticed_after(
         // The snapshot comes some frames after it was asked for.
         if asked_at.is_some_and(|asked| number == asked + 25) {
             let (id, bids, asks) = snapshot_of(&clean.market);
-            if !faulty.market.on_snapshot(id, &bids, &asks).needs_snapshot() {
-                asked_at = None;
-            } else {
-                asked_at = Some(number);
-            }
+            let refused = faulty.market.on_snapshot(id, &bids, &asks).needs_snapshot();
+            asked_at = refused.then_some(number);
         }
     }
     if noticed.is_some() {

@@ -135,16 +135,32 @@ fn read_levels(reader: &mut Reader<'_>, levels: &mut Vec<Level>) -> Result<(), M
     levels.clear();
     reader.array()?;
     while reader.item()? {
-        let pair = (reader.array()?, reader.item()?, reader.decimal()?);
-        let (price, more, quantity) = (pair.2, reader.item()?, reader.decimal()?);
-        if price <= 0 || quantity < 0 || !pair.1 || !more {
+        let (price, quantity) = match reader.decimal_pair() {
+            Some(pair) => pair,
+            None => read_pair(reader)?,
+        };
+        if price <= 0 || quantity < 0 {
             return Err(reader.malformed("a positive price and a quantity"));
         }
         levels.push(Level { price: Price(price), quantity: Quantity(quantity) });
-        // Older streams end each level with an empty array.
-        while reader.item()? {
-            reader.skip()?;
-        }
     }
     Ok(())
+}
+
+/// A level in any other form than the usual one.
+#[cold]
+fn read_pair(reader: &mut Reader<'_>) -> Result<(i64, i64), Malformed> {
+    let mut pair = [0; 2];
+    reader.array()?;
+    for decimal in &mut pair {
+        if !reader.item()? {
+            return Err(reader.malformed("a price and a quantity"));
+        }
+        *decimal = reader.decimal()?;
+    }
+    // Older streams end each level with an empty array.
+    while reader.item()? {
+        reader.skip()?;
+    }
+    Ok((pair[0], pair[1]))
 }
