@@ -1,44 +1,109 @@
-"""Which domain a metric belongs to: a plain table by name or by the longest matching beginning."""
+"""A metric's name in; its domain, unit and meaning out: one plain table.
+
+A metric belongs to one domain, so that exactly one agent sees it. What is not in the table is not
+passed on: nobody asked for it. The one exception to "by name" is pressure, which the kernel gives
+for three resources under one name.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from prunella.telemetry.reading import Domain
 
-_DOMAINS: dict[str, Domain] = {
-    "process_": "cpu",
-    "host_cpu_": "cpu",
-    "host_load_": "cpu",
-    "host_pressure_some_ratio": "io",
-    "host_disk_": "io",
-    "host_memory_": "io",
-    "journal_": "io",
-    "host_net_": "network",
-    "host_tcp_": "network",
-    "venue_": "network",
-    "scrape_": "network",
-    "exchange_": "http",
-    "exchange_frames_total": "network",
-    "order_requests_total": "http",
-    "order_placement_latency_milliseconds": "http",
-    "circuit_breaker_": "http",
-    "orders_": "execution",
-    "trading_state": "execution",
-    "engine_": "execution",
-    "position_": "execution",
-    "realized_pnl_usd": "execution",
-    "unrealized_pnl_usd": "execution",
-    "reflex_total": "execution",
-    "hot_loop_": "execution",
-    "tick_to_order_microseconds": "execution",
-    "risk_check_duration_microseconds": "execution",
-    "market_data_processing_latency_microseconds": "execution",
+_PRESSURE = "host_pressure_some_ratio"
+_SUFFIXES = ("_sum", "_count", "_bucket")
+
+
+class Metric(NamedTuple):
+    """What a metric is."""
+
+    name: str
+    domain: Domain
+    unit: str
+    help: str
+
+
+METRICS: dict[str, Metric] = {
+    row[0]: Metric(*row)
+    for row in (
+        ("process_up", "cpu", "bool", "1 while the component has a process that is no zombie"),
+        ("process_state_stopped", "cpu", "bool", "1 while the process is stopped (state T)"),
+        ("process_cpu_ratio", "cpu", "cores", "CPU time used, averaged over half a second"),
+        ("process_run_delay_ratio", "cpu", "ratio", "share of time spent waiting for a core"),
+        ("process_rss_bytes", "cpu", "bytes", "resident memory"),
+        ("process_threads", "cpu", "count", "threads"),
+        ("process_start_ticks", "cpu", "ticks", "start time, ticks since boot"),
+        ("process_last_cpu", "cpu", "core", "core that it last ran on"),
+        ("host_cpu_ratio", "cpu", "ratio", "share of time the core was busy"),
+        ("host_load_runnable", "cpu", "count", "processes that run or could run"),
+        (_PRESSURE, "io", "ratio", "share of time somebody waited for the resource"),
+        ("host_memory_available_bytes", "io", "bytes", "memory that can be had without swapping"),
+        ("host_disk_busy_ratio", "io", "ratio", "share of time the disk was busy"),
+        ("host_disk_await_seconds", "io", "seconds", "mean time a disk request took"),
+        ("journal_entries_total", "io", "count", "entries written to the journal"),
+        ("journal_bytes_total", "io", "bytes", "bytes written to the journal"),
+        ("host_net_errors_total", "network", "count", "packets lost or damaged, both directions"),
+        ("host_tcp_retransmits_total", "network", "count", "TCP segments sent again"),
+        ("scrape_up", "network", "bool", "1 when the target's metrics page came in time"),
+        ("scrape_timeout", "network", "bool", "1 when it was the time limit that ended the wait"),
+        ("scrape_duration_seconds", "network", "seconds", "how long the page took"),
+        ("venue_feed_age_seconds", "network", "seconds", "since the last frame or heartbeat"),
+        ("venue_state", "network", "enum", "0 down, 1 syncing, 2 live, 3 stale"),
+        ("venue_reconciled", "network", "bool", "1 when orders and positions agree"),
+        ("venue_frames_total", "network", "count", "market data frames received"),
+        ("venue_gaps_total", "network", "count", "gaps in the update ids"),
+        ("venue_resyncs_total", "network", "count", "books built anew from a snapshot"),
+        ("venue_malformed_total", "network", "count", "frames that could not be read"),
+        ("exchange_frames_total", "network", "count", "frames that the exchange has sent"),
+        ("exchange_clients", "network", "count", "connections open at the exchange"),
+        ("exchange_clients_dropped_total", "network", "count", "clients cut off for not reading"),
+        ("exchange_market_speed", "network", "ratio", "speed of the played market, 1 as recorded"),
+        ("exchange_requests_total", "http", "count", "requests answered, by path and status"),
+        ("exchange_orders_open", "http", "count", "our orders resting at the exchange"),
+        ("order_requests_total", "http", "count", "order requests, by outcome"),
+        ("order_placement_latency_milliseconds", "http", "ms", "from sending to the reply"),
+        ("circuit_breaker_state", "http", "enum", "0 closed, 1 half-open, 2 open"),
+        ("circuit_breaker_trips_total", "http", "count", "times the breaker has opened"),
+        ("trading_state", "execution", "enum", "0 active, 1 reducing, 2 halted"),
+        ("engine_ready", "execution", "bool", "1 when an order could be sent somewhere"),
+        ("engine_active_venue", "execution", "bool", "1 for the venue that orders go to"),
+        ("orders_submitted_total", "execution", "count", "orders sent"),
+        ("orders_acknowledged_total", "execution", "count", "orders accepted by the venue"),
+        ("orders_filled_total", "execution", "count", "orders filled whole"),
+        ("orders_rejected_total", "execution", "count", "orders refused by the venue"),
+        ("orders_denied_total", "execution", "count", "orders refused by us, by reason"),
+        ("orders_open", "execution", "count", "working orders"),
+        ("orders_unknown", "execution", "count", "orders of unknown fate"),
+        ("position_quantity", "execution", "base", "position"),
+        ("position_value_usd", "execution", "usd", "value of all positions"),
+        ("realized_pnl_usd", "execution", "usd", "profit of closed positions"),
+        ("unrealized_pnl_usd", "execution", "usd", "profit of open positions at the market"),
+        ("reflex_total", "execution", "count", "reflexes fired, by kind"),
+        ("hot_loop_iterations_total", "execution", "count", "turns of the hot loop"),
+        ("hot_loop_lag_seconds", "execution", "seconds", "longest pause between two turns"),
+        ("tick_to_order_microseconds", "execution", "us", "from a frame's bytes to the order's"),
+        ("risk_check_duration_microseconds", "execution", "us", "one order's risk checks"),
+        ("market_data_processing_latency_microseconds", "execution", "us", "one frame's step"),
+    )
 }
 
 
-def domain_of(metric: str) -> Domain | None:
+def domain_of(metric: str, labels: Mapping[str, str] | None = None) -> Domain | None:
     """The one domain that sees the metric, or None when nobody asked for it.
 
     Example:
         >>> domain_of("process_cpu_ratio"), domain_of("exchange_frames_total"), domain_of("up")
         ('cpu', 'network', None)
+        >>> domain_of("host_pressure_some_ratio", {"resource": "cpu"})
+        'cpu'
+        >>> domain_of("tick_to_order_microseconds_sum")
+        'execution'
     """
-    best = max((key for key in _DOMAINS if metric.startswith(key)), key=len, default=None)
-    return None if best is None else _DOMAINS[best]
+    if metric == _PRESSURE and labels is not None and labels.get("resource") == "cpu":
+        return "cpu"
+    row = METRICS.get(metric)
+    if row is None:
+        for suffix in _SUFFIXES:
+            if metric.endswith(suffix):
+                row = METRICS.get(metric.removesuffix(suffix))
+    return None if row is None else row.domain

@@ -1,37 +1,81 @@
 """Prometheus text in, samples out: the subset that exporters write, read fast.
 
-A histogram's buckets are left out: a detector reads its `_sum` and `_count`, and a hundred buckets
-ten times a second would be most of the work.
+A page of one process has the same lines round after round with other numbers, so what stands before
+the number is understood once and remembered. A histogram's buckets are left out: a detector reads
+its `_sum` and `_count`, and a hundred buckets ten times a second would be most of the work.
 """
 
+import math
 import re
-from collections.abc import Iterator
+from typing import NamedTuple
 
-_SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})? +(\S+)(?: +-?\d+)?$")
+from prunella.telemetry.catalogue import domain_of
+from prunella.telemetry.reading import Domain
+
+SERIES_MAX = 2000
+"""Series of one page that are read; a page with more is no page of ours, and must not grow us."""
+
+_SERIES = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?$")
 _LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
-def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    r"""Metric, labels and value of each sample; comments, buckets and the unreadable left out.
+class Series(NamedTuple):
+    """What stands before the number."""
+
+    metric: str
+    labels: dict[str, str]
+    domain: Domain
+
+
+class Exposition:
+    r"""Reads one process's pages.
 
     Example:
-        >>> list(samples('# HELP a x\na{venue="p"} 1.5\nb_bucket{le="1"} 2\nc 3'))
-        [('a', {'venue': 'p'}, 1.5), ('c', {}, 3.0)]
+        >>> page = Exposition()
+        >>> text = '# HELP a x\norders_open{venue="p"} 1.5\nother 2\ntrading_state 0\nbroken\n'
+        >>> [(series.metric, series.labels, value) for series, value in page.read(text)]
+        [('orders_open', {'venue': 'p'}, 1.5), ('trading_state', {}, 0.0)]
     """
-    for line in text.splitlines():
-        match = _SAMPLE.match(line)
-        if match is None or match[1].endswith("_bucket"):
-            continue
-        try:
-            value = float(match[3])
-        except ValueError:
-            continue
-        yield match[1], _labels(match[2]) if match[2] else {}, value
+
+    def __init__(self) -> None:
+        self._known: dict[str, Series | None] = {}
+
+    def read(self, text: str) -> list[tuple[Series, float]]:
+        """Each sample that the catalogue knows; comments and the unreadable are left out.
+
+        A sample that is not finite is left out too: it says that there is no value.
+        """
+        samples: list[tuple[Series, float]] = []
+        known = self._known
+        for line in text.splitlines():
+            # The value follows the last blank; exporters of ours give no times.
+            head, _, number = line.rpartition(" ")
+            if head in known:
+                series = known[head]
+            elif len(known) < SERIES_MAX:
+                series = known[head] = _series(head)
+            else:
+                continue
+            if series is None:
+                continue
+            try:
+                value = float(number)
+            except ValueError:
+                continue
+            if math.isfinite(value):
+                samples.append((series, value))
+        return samples
 
 
-def _labels(text: str) -> dict[str, str]:
-    return {
+def _series(head: str) -> Series | None:
+    """What a line is about; None for a comment, a bucket and whatever nobody asked for."""
+    match = _SERIES.match(head.rstrip())
+    if match is None or match[1].endswith("_bucket"):
+        return None
+    labels = {
         name: re.sub(r"\\.", lambda m: _ESCAPES.get(m[0], m[0]), value) if "\\" in value else value
-        for name, value in _LABEL.findall(text)
+        for name, value in _LABEL.findall(match[2] or "")
     }
+    domain = domain_of(match[1], labels)
+    return None if domain is None else Series(match[1], labels, domain)

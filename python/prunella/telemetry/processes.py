@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,11 @@ STRANGERS = 5
 WINDOW_NS = 500_000_000
 """Over which CPU time is averaged: the kernel counts it in hundredths of a second."""
 KTHREADD = 2
+_ASLEEP_EVERY = 5
+_CALM_ROUNDS = 30
+"""Who was among the busiest is reported for so many rounds more, so that its calm is seen too."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+"""A process chooses its own name; what is not plain in it goes no further."""
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -66,14 +72,17 @@ class Components:
         self._known: dict[int, str] = {}
         self.supervisor = 0
 
-    def pids(self) -> dict[str, int]:
-        """Component to pid, of those that have a process."""
+    def pids(self) -> dict[str, int] | None:
+        """Component to pid, of those that have a process.
+
+        None when there is no supervisor to ask: then nobody knows, and nobody is called dead.
+        """
         try:
             self.supervisor = int(self._pid_file.read_text(encoding="ascii"))
             path = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children")
             children = [int(pid) for pid in path.read_text(encoding="ascii").split()]
         except (OSError, ValueError):
-            return {}
+            return None
         self._known = {pid: self._known.get(pid) or _name(pid) for pid in children}
         return {name: pid for pid, name in self._known.items() if name in self.names}
 
@@ -111,6 +120,10 @@ class Meter:
         elapsed_ns = now_ns - seen[0][0]
         return (value - seen[0][1]) / elapsed_ns if elapsed_ns > 0 else 0.0
 
+    def rounds(self, key: object) -> int:
+        """How many values of the window are kept."""
+        return len(self._seen.get(key, ()))
+
     def forget(self, before_ns: int) -> None:
         """Forgets what was not asked for since `before_ns`."""
         self._seen = {key: seen for key, seen in self._seen.items() if seen[-1][0] >= before_ns}
@@ -133,20 +146,28 @@ class ProcessCollector:
         self._cpu = Meter(window_ns=WINDOW_NS)
         self._delay = Meter(window_ns=WINDOW_NS)
         self._kernel: set[int] = set()
+        self._asleep: set[int] = set()
+        self._suspects: dict[int, int] = {}
+        self._round = 0
         self._hot_tids: dict[int, int] = {}
 
     def collect(self, emit: Emit, now_ns: int) -> list[Reading]:
         """One round."""
-        pids = self._components.pids()
+        known = self._components.pids()
+        pids = known or {}
         readings: list[Reading] = []
-        for name in self._components.names:
+        for name in self._components.names if known is not None else ():
             pid = pids.get(name, 0)
             stat = read_stat(f"/proc/{pid}/stat") if pid else None
             up = stat is not None and stat.state not in {"Z", "X"}
             readings.append(emit("process_up", name, float(up), process=name))
             if stat is not None and up:
                 readings += self._component(emit, name, pid, stat, now_ns)
-        readings += self._strangers(emit, {*pids.values(), self._components.supervisor}, now_ns)
+        self._hot_tids = {
+            pid: self._hot_tids[pid] for pid in pids.values() if pid in self._hot_tids
+        }
+        own = {*pids.values(), self._components.supervisor} - {0}
+        readings += self._strangers(emit, own, now_ns)
         self._cpu.forget(now_ns - 10 * WINDOW_NS)
         self._delay.forget(now_ns - 10 * WINDOW_NS)
         return readings
@@ -167,7 +188,7 @@ class ProcessCollector:
             prefix, label = self._hot_threads[name]
             thread = self._hot_thread(pid, prefix)
         hot = read_stat(f"/proc/{pid}/task/{thread}/stat") if label else stat
-        if hot is None:
+        if hot is None:  # not there yet, or gone while we look
             return
         extra = {"thread": label} if label else {}
         waited_ns = _run_delay_ns(pid, thread)
@@ -176,7 +197,7 @@ class ProcessCollector:
         yield emit("process_last_cpu", name, float(hot.last_cpu), **extra)
 
     def _hot_thread(self, pid: int, prefix: str) -> int:
-        """The thread's id; the process's own while there is no such thread yet."""
+        """The thread's id; 0 while there is no such thread yet."""
         known = self._hot_tids.get(pid)
         if known is not None:
             return known
@@ -184,16 +205,28 @@ class ProcessCollector:
             with contextlib.suppress(OSError):
                 comm = Path(f"/proc/{pid}/task/{entry}/comm").read_text(encoding="ascii")
                 if comm.startswith(prefix):
-                    self._hot_tids = {pid: int(entry)}
+                    self._hot_tids[pid] = int(entry)
                     return int(entry)
-        return pid
+        return 0
 
     def _strangers(self, emit: Emit, own: set[int], now_ns: int) -> list[Reading]:
-        """The busiest processes of no component."""
+        """The busiest processes of no component.
+
+        What a component has started belongs to it. Who used no time at the last look is looked at
+        every few rounds only: most processes of a machine sleep most of the time.
+        """
+        self._round += 1
+        listed = sorted(int(entry) for entry in _listing("/proc"))
+        self._kernel.intersection_update(listed)  # or a reused pid would never be seen
+        self._asleep.intersection_update(listed)
+        self._suspects = {
+            pid: seen for pid, seen in self._suspects.items() if self._round - seen < _CALM_ROUNDS
+        }
         busy: list[tuple[float, int, Stat]] = []
-        for entry in _listing("/proc"):
-            pid = int(entry)
+        for pid in listed:
             if pid in own or pid in self._kernel or pid == os.getpid():
+                continue
+            if pid in self._asleep and (pid + self._round) % _ASLEEP_EVERY:
                 continue
             stat = read_stat(f"/proc/{pid}/stat")
             if stat is None or stat.state in {"Z", "X"}:
@@ -201,19 +234,28 @@ class ProcessCollector:
             if KTHREADD in {pid, stat.parent}:
                 self._kernel.add(pid)
                 continue
+            if stat.parent in own:
+                own.add(pid)  # parents come first, but for the rare wrap of the pid counter
+                continue
             ratio = self._cpu.ratio((pid, stat.start_ticks), stat.cpu_ns, now_ns)
-            busy.append((ratio, pid, stat))
+            if ratio > 0 or pid in self._suspects:
+                self._asleep.discard(pid)
+                busy.append((ratio, pid, stat))
+            elif self._cpu.rounds((pid, stat.start_ticks)) > 1:
+                self._asleep.add(pid)
         busy.sort(key=lambda each: each[:2], reverse=True)
+        calmed = [each for each in busy[STRANGERS:] if each[1] in self._suspects][:STRANGERS]
+        self._suspects.update((pid, self._round) for ratio, pid, _ in busy[:STRANGERS] if ratio > 0)
         return [
             emit(
                 "process_cpu_ratio",
                 f"pid:{pid}",
                 ratio,
-                command=stat.command,
+                command=_UNSAFE.sub("_", stat.command),
                 start_ticks=str(stat.start_ticks),
                 last_cpu=str(stat.last_cpu),
             )
-            for ratio, pid, stat in busy[:STRANGERS]
+            for ratio, pid, stat in busy[:STRANGERS] + calmed
         ]
 
 

@@ -9,8 +9,7 @@ import http.client
 import threading
 from collections.abc import Callable
 
-from prunella.telemetry.catalogue import domain_of
-from prunella.telemetry.exposition import samples
+from prunella.telemetry.exposition import Exposition
 from prunella.telemetry.reading import Domain, Reading, Readings
 from prunella.values import Clock
 
@@ -19,6 +18,8 @@ Publish = Callable[[Readings], None]
 ROUND_NS = 100_000_000
 TIMEOUT_S = 0.25
 """Two and a half rounds: longer than any pause of a healthy process, short enough to notice."""
+PAGE_BYTES_MAX = 1 << 20
+"""A page that is larger is no page of ours, and is not read to its end."""
 
 
 class Target:
@@ -40,16 +41,17 @@ class Target:
         try:
             self._connection.request("GET", "/metrics", headers=self._headers)
             response = self._connection.getresponse()
-            body = response.read()
+            body = response.read(PAGE_BYTES_MAX + 1)
         except TimeoutError:
             self.close()
             return None, True
         except (OSError, http.client.HTTPException):
             self.close()
             return None, False
-        return (
-            body.decode("utf-8", "replace") if response.status == http.client.OK else None
-        ), False
+        if response.status != http.client.OK or len(body) > PAGE_BYTES_MAX:
+            self.close()
+            return None, False
+        return body.decode("utf-8", "replace"), False
 
     def close(self) -> None:
         """Drops the connection; the next fetch makes another."""
@@ -69,6 +71,7 @@ class Scraper:
         self._target = target
         self._publish = publish
         self._clock = clock
+        self._page = Exposition()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"scrape-{target.name}", daemon=True)
         self.rounds = 0
@@ -76,6 +79,10 @@ class Scraper:
     def start(self) -> None:
         """Scrapes from now on."""
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it still scrapes."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Scrapes no more."""
@@ -107,10 +114,10 @@ class Scraper:
         )
         self._publish(Readings(domain="network", source="host", items=facts))
         by_domain: dict[Domain, list[Reading]] = {}
-        for metric, labels, value in samples(text or ""):
-            domain = domain_of(metric)
-            if domain is not None:
-                by_domain.setdefault(domain, []).append(reading(metric, value, labels))
+        for series, value in self._page.read(text or ""):
+            by_domain.setdefault(series.domain, []).append(
+                reading(series.metric, value, series.labels)
+            )
         for domain, items in by_domain.items():
             self._publish(Readings(domain=domain, source=f"scrape:{name}", items=tuple(items)))
         self.rounds += 1

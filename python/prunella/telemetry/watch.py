@@ -14,6 +14,8 @@ from prunella.values import Clock
 
 _HOST_EVERY = 2
 """The machine's own figures move slowly and cost most; every other round is enough."""
+_ROUND_AGE_NS_MAX = 1_000_000_000
+"""Ten rounds: whoever is this late is not watching."""
 
 
 class WatchStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class Watch:
         self._rounds = 0
         self._readings = 0
         self._round_ns_max = 0
+        self._round_end_ns = 0
 
     def stop(self) -> None:
         """Ends `run` soon; may be called from a signal handler."""
@@ -93,13 +96,23 @@ class Watch:
             readings += self._host.collect(emit, now_ns)
         by_domain: dict[Domain, list[Reading]] = {}
         for reading in readings:
-            domain = domain_of(reading.metric)
+            domain = domain_of(reading.metric, reading.labels)
             if domain is not None:
                 by_domain.setdefault(domain, []).append(reading)
         for domain, items in by_domain.items():
             self._count(Readings(domain=domain, source="host", items=tuple(items)))
         self._rounds += 1
-        self._round_ns_max = max(self._round_ns_max, self._clock.monotonic_ns() - began_ns)
+        self._round_end_ns = self._clock.monotonic_ns()
+        self._round_ns_max = max(self._round_ns_max, self._round_end_ns - began_ns)
+
+    def why_not_ready(self) -> str:
+        """What keeps it from its job; empty when nothing does."""
+        if not self._rounds:
+            return "no round is done yet"
+        if self._clock.monotonic_ns() - self._round_end_ns > _ROUND_AGE_NS_MAX:
+            return "the rounds have stopped"
+        ended = [name for name, scraper in self._scrapers.items() if not scraper.is_alive()]
+        return f"nobody scrapes {', '.join(ended)} any more" if ended else ""
 
     def status(self) -> WatchStatus:
         """How the collecting goes."""
