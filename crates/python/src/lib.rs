@@ -1,6 +1,7 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
 mod hot_loop;
+mod journal;
 mod matching;
 mod reasons;
 mod recording;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::hot_loop::{HotLoop, replay};
+    #[pymodule_export]
+    use super::journal::{JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_inclusion};
     #[pymodule_export]
     use super::matching::{Match, Matching};
     #[pymodule_export]
