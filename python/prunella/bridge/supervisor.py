@@ -83,7 +83,7 @@ class Supervisor:
         return True
 
     def start(self, programs: list[Program]) -> None:
-        """Starts supervisord and, through it, all programs.
+        """Starts supervisord and, through it, all programs in order; they stop in reverse.
 
         Raises:
             UsageError: One runs here already but does not answer, or it did not start; the message
@@ -235,11 +235,12 @@ class Supervisor:
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         ]
-        for program in programs:
+        for priority, program in enumerate(programs, 1):
             command = (sys.executable, "-I", "-S", guard.__file__, *program.command)
             sections += [
                 f"[program:{program.name}]",
                 "command=" + " ".join(_quote(_escape(part)) for part in command),
+                f"priority={priority}",
                 "autostart=true",
                 "autorestart=false",
                 "startsecs=0",

@@ -8,7 +8,7 @@ second. People ask over a socket from other threads; a lock keeps them apart. Wh
 import os
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -68,7 +68,14 @@ class Inlet(Protocol):
 class PlaneLoop:
     """Drains the bus and ticks the orchestrator until told to stop."""
 
-    def __init__(self, plane: Orchestrator, inlet: Inlet, clock: Clock) -> None:
+    def __init__(
+        self,
+        plane: Orchestrator,
+        inlet: Inlet,
+        clock: Clock,
+        housekeeping: Callable[[int], None] = lambda _now_ns: None,
+    ) -> None:
+        self._housekeeping = housekeeping
         self._plane = plane
         self._inlet = inlet
         self._clock = clock
@@ -129,6 +136,7 @@ class PlaneLoop:
         began_ns = self._clock.monotonic_ns()
         with self._lock:
             self._plane.tick(self._clock.now_ns())
+            self._housekeeping(self._clock.now_ns())
         self.tick_ns_max = max(self.tick_ns_max, self._clock.monotonic_ns() - began_ns)
 
     def _take(self, message: Message) -> None:
@@ -161,6 +169,7 @@ class HealingService:
         earlier: What the ledger already holds: sequence number, time, record.
         targets: `engine`, `supervisor` and `host`.
         port: Of the HTTP pages; 0 takes a free one.
+        housekeeping: Called after each tick with the time, such as to sign a checkpoint.
     """
 
     def __init__(
@@ -174,6 +183,7 @@ class HealingService:
         earlier: Iterable[tuple[int, int, Trail]],
         targets: Mapping[str, Target],
         port: int,
+        housekeeping: Callable[[int], None] = lambda _now_ns: None,
     ) -> None:
         self._pool = ThreadPool()
         plane = assemble(
@@ -185,7 +195,7 @@ class HealingService:
             pool=self._pool,
             now_ns=clock.now_ns(),
         )
-        self.loop = PlaneLoop(plane, inlet, clock)
+        self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
         token = load_token(home.key("control.token"))
         self._door = Door(home.socket("healing"), token, self.loop.ask)
         self.pages = StatusServer(
