@@ -8,6 +8,7 @@ import msgspec
 
 from prunella.errors import ConfigError
 from prunella.trading.runtime import TradingSettings
+from prunella.trading.venue import VenueEndpoint, local_endpoint
 
 COMPONENTS = (
     "bus",
@@ -15,14 +16,15 @@ COMPONENTS = (
     "exchange-backup",
     "engine",
     "watch",
-    "healing",
     "agent-cpu",
     "agent-network",
     "agent-io",
     "agent-execution",
     "agent-http",
+    "healing",
 )
-"""Every process of a stack; its position gives its HTTP port."""
+"""Every process of a stack, in the order of starting; its position gives its HTTP port. The healing
+plane starts last and so stops first: it must not take a planned end for faults."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +77,14 @@ class Settings(Section):
         """HTTP port of each component."""
         return {name: self.stack.port_base + i for i, name in enumerate(COMPONENTS)}
 
+    def endpoints(self) -> dict[str, VenueEndpoint]:
+        """Where each venue listens: as configured, else this stack's simulated exchange."""
+        ports = self.ports()
+        return {
+            name: self.trading.endpoints.get(name) or local_endpoint(ports[f"exchange-{name}"])
+            for name in self.trading.venues
+        }
+
 
 def load(path: Path) -> Settings:
     """Reads settings; a file that is not there gives the defaults.
@@ -92,6 +102,14 @@ def load(path: Path) -> Settings:
         raise ConfigError(f"{path}: {error}{_nearest(str(error))}") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Writes settings as TOML, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.toml.encode(settings))
+    fresh.chmod(0o600)
+    fresh.replace(path)
 
 
 def _nearest(message: str) -> str:

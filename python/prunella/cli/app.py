@@ -1,15 +1,14 @@
 """What a person types: every command with its help; each body is a few lines of wiring."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
 
 from prunella import __version__
+from prunella.cli.output import print_json
 from prunella.cli.stack import home_at
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
@@ -23,7 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ledger_app = typer.Typer(help="The evidence: what was seen, decided and done.", no_args_is_help=True)
+ledger_app = typer.Typer(
+    help="The evidence: what was seen, decided and done.", no_args_is_help=True
+)
 app.add_typer(ledger_app, name="ledger")
 
 console = Console()
@@ -36,11 +37,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes into the journal.")]
 
 FaultName = StrEnum("FaultName", {name.replace("-", "_").upper(): name for name in FAULTS})
-
-
-def print_json(value: Any) -> None:
-    """Writes one JSON document to standard output."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def _version(wanted: bool) -> None:
@@ -235,8 +231,10 @@ def ledger_verify(
     """Check the ledger offline: chain, Merkle tree, signatures. Names the first bad entry."""
     from prunella.cli.evidence import verify_ledger_folder  # noqa: PLC0415
 
+    if folder is None or key is None:
+        own = home_at(home)
+        folder, key = folder or own.ledger, key or own.key("ledger.pub")
     good = verify_ledger_folder(
-        home_at(home) if folder is None or key is None else None,
         folder=folder,
         key=key,
         checkpoint=checkpoint,

@@ -23,7 +23,8 @@ from prunella.evaluation.report import render
 from prunella.evaluation.scenario import SCENARIOS, Runner, conclude
 from prunella.evaluation.score import Truth
 from prunella.evaluation.stack import RunningStack
-from prunella.values import Home, check_recordings
+from prunella.values import Home
+from prunella.values.recording import check_recordings
 
 _FRAME_S = 0.25
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
@@ -66,9 +67,7 @@ def run_demo(
     return report.good
 
 
-def _bring_up(
-    home: Home, settings: Settings, view: LiveView, console: Console
-) -> RunningStack:
+def _bring_up(home: Home, settings: Settings, view: LiveView, console: Console) -> RunningStack:
     """Starts the stack, telling which process is ready."""
     for component in COMPONENTS:
         view.components[component] = ("starting", "")
@@ -81,9 +80,7 @@ def _bring_up(
         return start(home, settings, tell)
 
 
-def _play(
-    stack: RunningStack, settings: Settings, view: LiveView, console: Console
-) -> list[Truth]:
+def _play(stack: RunningStack, settings: Settings, view: LiveView, console: Console) -> list[Truth]:
     """Runs the scenario beside the picture; hands back what was injected."""
     truths: list[Truth] = []
     failure: list[BaseException] = []
@@ -167,5 +164,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-

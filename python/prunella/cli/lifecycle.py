@@ -7,15 +7,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from prunella.cli.app import print_json
 from prunella.cli.live import colour
+from prunella.cli.output import print_json
 from prunella.cli.stack import running, start
 from prunella.config import COMPONENTS, load, save
 from prunella.control import CancelAll, Halt
 from prunella.errors import PrunellaError
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.stack import RunningStack
-from prunella.values import Home, check_recordings
+from prunella.values import Home
+from prunella.values.recording import check_recordings
 
 
 def bring_up(home: Home, *, market: str, console: Console, json_output: bool) -> None:
@@ -130,5 +131,3 @@ def inject_fault(
         print_json(injection)
     else:
         console.print("reverted; see `prunella incidents` for what became of it")
-
-

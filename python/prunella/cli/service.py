@@ -1,19 +1,46 @@
 """Entry point of each supervised process: `python -m prunella.cli.service NAME HOME`.
 
 Kept apart from the person's commands: a service imports what it runs and nothing else, because the
-engine's way back after a crash begins with these imports.
+engine's way back after a crash begins with these imports. Hence the imports inside of functions.
 """
+# ruff: noqa: PLC0415
 
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from prunella.cli.clock import SystemClock
 from prunella.config import Settings, load
 from prunella.errors import PrunellaError
-from prunella.values import Home
+from prunella.values import Clock, Home
+
+if TYPE_CHECKING:
+    from prunella.bus.zeromq import ZeroMqBus
 
 EXIT_UNUSABLE = 2
 """Settings or keys that cannot work: starting again will not help."""
+
+
+class Context(NamedTuple):
+    """What every service is wired with."""
+
+    name: str
+    home: Home
+    settings: Settings
+    clock: Clock
+
+    @property
+    def port(self) -> int:
+        """Its HTTP port."""
+        return self.settings.ports()[self.name]
+
+    @property
+    def read_token(self) -> str:
+        """What its /metrics and /status want to see."""
+        from prunella.control.tokens import load_token
+
+        return load_token(self.home.key("read.token"))
 
 
 def main() -> None:
@@ -21,7 +48,7 @@ def main() -> None:
     name, root = sys.argv[1:3]
     home = Home(Path(root))
     try:
-        _run(name, home, load(home.settings))
+        _run(Context(name, home, load(home.settings), SystemClock()))
     except KeyboardInterrupt:
         sys.exit(130)
     except PrunellaError as error:
@@ -29,11 +56,207 @@ def main() -> None:
         sys.exit(EXIT_UNUSABLE)
 
 
-def _run(name: str, home: Home, settings: Settings) -> None:
-    """Imports and runs the service of that name."""
-    clock = SystemClock()
-    port = settings.ports()[name]
-    raise NotImplementedError(name, home, clock, port)
+def _run(context: Context) -> None:
+    """The service of that name, until it ends."""
+    kind, _, rest = context.name.partition("-")
+    match kind:
+        case "engine":
+            _engine(context)
+        case "exchange":
+            _exchange(context, venue=rest)
+        case "bus":
+            _bus(context)
+        case "watch":
+            _watch(context)
+        case "healing":
+            _healing(context)
+        case "agent":
+            _agent(context)
+
+
+def _engine(context: Context) -> None:
+    from prunella.trading.runtime import EngineService
+
+    EngineService(
+        context.settings.trading,
+        endpoints=context.settings.endpoints(),
+        home=context.home,
+        port=context.port,
+        clock=context.clock,
+    ).run()
+
+
+def _exchange(context: Context, *, venue: str) -> None:
+    from prunella.control.tokens import load_token
+    from prunella.exchange import AccountSettings, ExchangeSettings, read_key
+    from prunella.exchange.server import run
+
+    market = context.settings.market
+    run(
+        ExchangeSettings(
+            name=venue,
+            port=context.port,
+            accounts=(AccountSettings(key=read_key(context.home.key("venue.key"))),),
+            admin_token=load_token(context.home.key("admin.token")),
+            read_token=context.read_token,
+            market=tuple(Path(recording) for recording in market.recordings),
+            seed=market.seed,
+            speed=market.speed,
+        ),
+        context.clock,
+    )
+
+
+def _bus(context: Context) -> None:
+    from prunella.bus.router import Router
+    from prunella.control.tokens import load_token
+    from prunella.telemetry.serve import Pages, StatusServer
+
+    home = context.home
+    router = Router(
+        home.socket("bus-in"), home.socket("bus-out"), secret=load_token(home.key("bus.token"))
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: router.stop())
+
+    def figures() -> dict[str, int]:
+        return {
+            "carried": router.carried,
+            "refused_messages": router.refused_messages,
+            "refused_subscriptions": router.refused_subscriptions,
+            "refused_peers": router.refused_peers,
+        }
+
+    pages = StatusServer(
+        context.port,
+        token=context.read_token,
+        pages=Pages(
+            ready=lambda: "",
+            metrics=lambda: "".join(f"bus_{k}_total {v}\n" for k, v in figures().items()).encode(),
+            status=figures,
+        ),
+    )
+    pages.start()
+    router.run()
+    pages.close()
+
+
+def _connect(context: Context) -> "ZeroMqBus":
+    """The process's access to the bus, in its own role."""
+    from prunella.bus.zeromq import ZeroMqBus, role_password
+    from prunella.control.tokens import load_token
+
+    home = context.home
+    return ZeroMqBus(
+        home.socket("bus-in"),
+        home.socket("bus-out"),
+        role=context.name,
+        password=role_password(load_token(home.key("bus.token")), context.name),
+    )
+
+
+def _watch(context: Context) -> None:
+    import msgspec
+
+    from prunella.bus import Topic
+    from prunella.config import COMPONENTS
+    from prunella.telemetry import Readings
+    from prunella.telemetry.processes import Components, ProcessCollector
+    from prunella.telemetry.scrape import Target
+    from prunella.telemetry.serve import Pages, StatusServer
+    from prunella.telemetry.watch import Watch
+
+    bus = _connect(context)
+    encoder = msgspec.msgpack.Encoder()
+
+    def publish(readings: Readings) -> None:
+        bus.publish(
+            str(Topic(domain=readings.domain, source=readings.source)),
+            encoder.encode(readings),
+            kind="readings",
+            now_ns=context.clock.now_ns(),
+        )
+
+    ports = context.settings.ports()
+    watch = Watch(
+        processes=ProcessCollector(
+            Components(COMPONENTS, context.home.root / "supervisord.pid"),
+            hot_threads={"engine": ("hot", "hot")},
+        ),
+        targets=[
+            Target(name, ports[name], context.read_token)
+            for name in ("engine", "exchange-primary", "exchange-backup")
+        ],
+        publish=publish,
+        clock=context.clock,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: watch.stop())
+    pages = StatusServer(
+        context.port,
+        token=context.read_token,
+        pages=Pages(ready=lambda: "", metrics=watch.metrics, status=watch.status),
+    )
+    pages.start()
+    watch.run()
+    pages.close()
+    bus.close()
+
+
+def _agent(context: Context) -> None:
+    from prunella.healing.loop import AgentService, AgentSettings, local_stack, subscriptions
+
+    settings = AgentSettings(
+        name=context.name, components=local_stack().components, port=context.port
+    )
+    bus = _connect(context)
+    AgentService(
+        settings,
+        inlet=bus.subscribe(*subscriptions(settings)),
+        outlet=bus,
+        clock=context.clock,
+        read_token=context.read_token,
+    ).run()
+    bus.close()
+
+
+def _healing(context: Context) -> None:
+    from prunella.bridge import HostTarget, Supervisor, SupervisordTarget
+    from prunella.control.client import SocketTarget
+    from prunella.control.tokens import load_token
+    from prunella.healing.audit import read_trail
+    from prunella.healing.loop import HealingService, local_stack
+    from prunella.journal import Ledger, load_private_key
+
+    supervisor = Supervisor(context.home)
+    bus = _connect(context)
+    ledger = Ledger(context.home.ledger, load_private_key(context.home.key("ledger.key")))
+    earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
+
+    def own_pids() -> set[int]:
+        return {state.pid for state in supervisor.states()} | {supervisor.pid()}
+
+    HealingService(
+        home=context.home,
+        settings=local_stack(),
+        clock=context.clock,
+        inlet=bus.subscribe("local/"),
+        ledger=ledger,
+        earlier=earlier,
+        housekeeping=ledger.tick,
+        targets={
+            "engine": SocketTarget(
+                context.home.socket("engine"),
+                token=load_token(context.home.key("control.token")),
+                name="engine",
+            ),
+            "supervisor": SupervisordTarget(supervisor, context.clock),
+            "host": HostTarget(own_pids, context.clock),
+        },
+        port=context.port,
+    ).run()
+    ledger.close()
+    bus.close()
 
 
 if __name__ == "__main__":

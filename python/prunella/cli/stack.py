@@ -31,7 +31,7 @@ def home_at(path: Path | None) -> Home:
 
 def prepare(home: Home) -> None:
     """Makes the keys and tokens that are missing; never replaces one."""
-    for name in ("control.token", "read.token", "admin.token"):
+    for name in ("control.token", "read.token", "admin.token", "bus.token"):
         ensure_token(home.key(name))
     for name in ("ledger", "decider"):
         ensure_key_pair(home.key(f"{name}.key"))

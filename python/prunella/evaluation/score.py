@@ -1,7 +1,7 @@
 """What was injected and what the ledger says in; one scored row per fault out.
 
-The healing plane never sees the truth records, and the scorer never asks the healing plane: it reads
-the ledger alone. Matching is one to one: an incident belongs to the fault during whose time it was
+The healing plane never sees the truth records, and the scorer never asks the healing plane: it
+reads the ledger alone. Matching is one to one: an incident belongs to the fault during whose time it was
 opened; an incident outside of every fault's time is a false alarm.
 """
 
@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from prunella.evaluation.fault import FAULTS
+from prunella.healing.audit import Entry
 from prunella.healing.incident import (
     DecisionMade,
     Diagnosis,
@@ -23,8 +24,6 @@ from prunella.healing.incident import (
     RunEnded,
     RunStarted,
     StepReplied,
-    Trail,
-    incident_id,
 )
 
 Result = Literal["cured", "not cured", "wrong", "missed", "left alone", "acted on"]
@@ -45,16 +44,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     culprit: str
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One ledger entry of the healing plane's trail."""
-
-    seq: int
-    ts_ns: int
-    record: Trail
-
-
 class IncidentFacts(msgspec.Struct, kw_only=True):
-    """What the ledger says of one incident; times are nanoseconds UTC, 0 when it never came to it."""
+    """What the ledger says of one incident; times are nanoseconds UTC, 0 for what never came."""
 
     id: str
     culprit: str
@@ -107,7 +98,7 @@ def incidents(entries: Iterable[Entry]) -> list[IncidentFacts]:
     for entry in entries:
         record = entry.record
         if isinstance(record, IncidentOpened):
-            name = incident_id(entry.seq)
+            name = entry.incident
             facts[name] = IncidentFacts(
                 id=name,
                 culprit=record.culprit,
@@ -117,7 +108,7 @@ def incidents(entries: Iterable[Entry]) -> list[IncidentFacts]:
             )
             _advised(facts[name], record.diagnosis)
             continue
-        incident = facts.get(getattr(record, "incident", ""))
+        incident = facts.get(entry.incident)
         if incident is not None:
             _fold(incident, entry)
             incident.last_seq = entry.seq

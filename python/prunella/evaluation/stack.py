@@ -81,6 +81,10 @@ class RunningStack:
         """Whether the process exists and is no zombie."""
         return self.process_state(pid) not in {"", "Z", "X"}
 
+    def ready(self, component: str) -> bool:
+        """Whether the component says that it does its job."""
+        return self._request("GET", self.ports[component], "/ready", token="read.token") is not None
+
     def get(self, component: str, path: str) -> Any:
         """The JSON that a component serves at `path`, or None when it does not answer."""
         body = self._request("GET", self.ports[component], path, token="read.token")

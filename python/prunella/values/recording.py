@@ -20,6 +20,18 @@ Example:
     [(1723161253937085768, b'{"u":1}'), (1723161253937085999, b'{"u":2}')]
 """
 
+from collections.abc import Iterable
+
 from prunella._core import Recording
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "check_recordings"]
+
+
+def check_recordings(paths: Iterable[str]) -> None:
+    """Reads the first frame of each file, so that a wrong one is told before anything starts.
+
+    Raises:
+        RecordingError: A file is missing or does not begin as a recording does.
+    """
+    for path in paths:
+        next(iter(Recording([path])), None)

@@ -21,9 +21,7 @@ class MarketBurst:
         commanded_ns = stack.clock.now_ns()
         for venue in ("primary", "backup"):
             stack.admin(venue, "market", {"speed": FACTOR * stack.market_speed})
-        return Injection(
-            commanded_ns=commanded_ns, effective_ns=stack.clock.now_ns(), culprit=""
-        )
+        return Injection(commanded_ns=commanded_ns, effective_ns=stack.clock.now_ns(), culprit="")
 
     def revert(self, stack: RunningStack, injection: Injection) -> None:
         """Back to the usual speed."""

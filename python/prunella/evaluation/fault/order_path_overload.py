@@ -22,9 +22,7 @@ class OrderPathOverload:
         """Sets the capacity and waits until the exchange has refused a request for it."""
         before = stack.exchange_refusals("primary")
         commanded_ns = stack.clock.now_ns()
-        stack.admin(
-            "primary", "behaviour", {"order_capacity_per_second": ORDERS_PER_SECOND}
-        )
+        stack.admin("primary", "behaviour", {"order_capacity_per_second": ORDERS_PER_SECOND})
         stack.wait(
             lambda: stack.exchange_refusals("primary") > before,
             "the exchange to refuse an order request",

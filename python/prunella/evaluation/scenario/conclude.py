@@ -9,8 +9,9 @@ from prunella.errors import JournalError
 from prunella.evaluation.books import compare
 from prunella.evaluation.report import Report
 from prunella.evaluation.scenario.base import Scenario
-from prunella.evaluation.score import Truth, incidents, read_trail, score, strays
+from prunella.evaluation.score import Truth, incidents, score, strays
 from prunella.evaluation.stack import RunningStack
+from prunella.healing.audit import read_trail
 from prunella.journal import load_public_key, verify_ledger
 from prunella.trading.engine import replay
 
@@ -30,8 +31,9 @@ def conclude(
     books = tuple(
         compare(stack, venue, symbol=facts["symbol"]) for venue, facts in status["venues"].items()
     )
-    stack.supervisor.stop_process("engine")
+    # The healing plane goes first: it must not take the engine's end for a fault.
     stack.supervisor.stop_process("healing")
+    stack.supervisor.stop_process("engine")
     facts = incidents(read_trail(stack.home.ledger))
     entries, problem = _verify(stack)
     return Report(
@@ -74,5 +76,3 @@ def _verify(stack: RunningStack) -> tuple[int, str]:
         return verify_ledger(stack.home.ledger, key).entries, ""
     except JournalError as error:
         return 0, str(error)
-
-

@@ -104,4 +104,3 @@ class Runner:
             f"{stretch_s:g} s of healthy trading ({self._stack.why_not_healthy()})",
             timeout_s=_HEALTHY_TIMEOUT_S,
         )
-

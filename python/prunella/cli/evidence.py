@@ -1,0 +1,138 @@
+"""`incidents`, `ledger verify` and `replay`: evidence in; a story with its proofs out."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from prunella.cli.live import colour
+from prunella.cli.output import print_json
+from prunella.errors import JournalError, UsageError
+from prunella.healing.audit import Entry, incident_entries, read_trail
+from prunella.healing.incident import IncidentOpened
+from prunella.healing.loop import HealingClient
+from prunella.journal import load_public_key, verify_ledger
+from prunella.trading.engine import replay
+from prunella.values import Home
+
+_FACTS_SHOWN_MAX = 300
+"""Characters of a record in the table; `--json` has the whole."""
+
+
+def show_incidents(home: Home, *, console: Console, json_output: bool) -> None:
+    """Lists every incident that the healing plane remembers."""
+    incidents = HealingClient(home).incidents()
+    if json_output:
+        print_json(incidents)
+        return
+    if not incidents:
+        console.print("no incidents")
+        return
+    table = Table()
+    for heading in ("incident", "opened", "state", "evidence → diagnosis → decision → action"):
+        table.add_column(heading, overflow="fold")
+    for each in incidents:
+        table.add_row(each.id, _clock(each.opened_ns), colour(str(each.state)), each.line)
+    console.print(table)
+
+
+def show_incident(home: Home, incident: str, *, console: Console, json_output: bool) -> None:
+    """Tells one incident, entry by entry, from the ledger itself; works with everything down.
+
+    Raises:
+        UsageError: The ledger holds no such incident; the message lists those that it has.
+    """
+    entries = incident_entries(home.ledger, incident)
+    if not entries:
+        known = [
+            e.incident for e in read_trail(home.ledger) if isinstance(e.record, IncidentOpened)
+        ]
+        raise UsageError(f"no incident {incident!r}; there are: {', '.join(known) or 'none'}")
+    if json_output:
+        print_json([_plain(entry) for entry in entries])
+        return
+    began_ns = entries[0].ts_ns
+    table = Table(title=f"{incident}, opened {_clock(began_ns)}", title_justify="left")
+    for heading in ("ledger", "after", "what", "facts"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading == "after" else "left"
+        )
+    for entry in entries:
+        facts = msgspec.json.encode(_facts(entry)).decode()
+        table.add_row(
+            f"#{entry.seq}",
+            f"{(entry.ts_ns - began_ns) / 1e6:.0f} ms",
+            entry.kind,
+            facts if len(facts) <= _FACTS_SHOWN_MAX else facts[:_FACTS_SHOWN_MAX] + " …",
+        )
+    console.print(table)
+
+
+def verify_ledger_folder(
+    *,
+    folder: Path,
+    key: Path,
+    checkpoint: Path | None,
+    console: Console,
+    json_output: bool,
+) -> bool:
+    """Verifies a ledger; False (and the first bad entry named) when it is not whole."""
+    public = load_public_key(key)
+    try:
+        verified = verify_ledger(folder, public, saved=checkpoint)
+    except JournalError as error:
+        if json_output:
+            print_json({"whole": False, "problem": str(error)})
+        else:
+            console.print(f"[bold red]not whole[/bold red]: {error}", soft_wrap=True)
+        return False
+    if json_output:
+        print_json({"whole": True, **msgspec.to_builtins(verified)})
+    else:
+        console.print(
+            f"[bold green]whole[/bold green]: {verified.entries} entries, "
+            f"{verified.checkpoints} signed checkpoints, {verified.unsigned} entries since the "
+            f"last one\nroot {verified.root}",
+            soft_wrap=True,
+        )
+    return True
+
+
+def replay_journal(folder: Path, *, console: Console, json_output: bool) -> bool:
+    """Replays an engine's journal; False when a recorded state hash differs."""
+    result = replay(folder)
+    equal = bool(result["hash_equal"])
+    if json_output:
+        print_json(result)
+    elif equal:
+        console.print(
+            f"[bold green]equal[/bold green]: {result['entries']} entries, {result['frames']} "
+            f"frames, {result['orders']} orders; {result['checks']} recorded state hashes agree\n"
+            f"state {result['state_hash']}\n"
+            f"{result['seconds']:.3f} s, {result['frames_per_second']:,.0f} frames/s",
+            soft_wrap=True,
+        )
+    else:
+        console.print(f"[bold red]not equal[/bold red]: {result['problem']}", soft_wrap=True)
+    return equal
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "ts_ns": str(entry.ts_ns),
+        "kind": entry.kind,
+        "record": _facts(entry),
+    }
+
+
+def _facts(entry: Entry) -> Any:
+    """The record as plain values; bytes in base64."""
+    return msgspec.json.decode(msgspec.json.encode(entry.record))
+
+
+def _clock(ns: int) -> str:
+    return datetime.fromtimestamp(ns / 1e9, tz=UTC).strftime("%H:%M:%S.%f")[:-3]
