@@ -5,8 +5,8 @@
 //! A tree or a hash map would chase pointers for the same answer.
 //!
 //! A level that is removed deep in the book stays as an empty slot, because prices come and go and
-//! come again: the next one there, or right beside it, needs no room to be made. On recorded
-//! sessions this saves a third of the time. The best level is never an empty slot.
+//! come again: a new level near it moves only what lies between. On the recorded session this takes
+//! a quarter off the slowest frames. The best level is never an empty slot.
 
 use crate::event::{Level, Side};
 use core::fmt::Write as _;
@@ -21,6 +21,8 @@ pub const LEVELS_MAX: usize = 16_384;
 /// Empty slots are swept out when they are more than this and more than the levels: fewer cost less
 /// than the sweep.
 const EMPTY_MAX: usize = 256;
+/// How far an insertion looks for an empty slot, before it moves everything up to the top.
+const REACH: usize = 64;
 
 /// The resting orders of one market, by price level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,16 +179,14 @@ impl<const BIDS: bool> Ladder<BIDS> {
         at
     }
 
-    /// Puts a new level between two others; an empty slot on either side takes it at no cost.
+    /// Puts a new level between two others; an empty slot within reach takes up the shift.
     fn insert(&mut self, at: usize, level: Level) {
-        for beside in [at, at.wrapping_sub(1)] {
-            if let Some(slot) = self.slots.get_mut(beside)
-                && slot.quantity.0 == 0
-            {
-                *slot = level;
-                self.empty -= 1;
-                return;
-            }
+        let reach = self.slots[at..].iter().take(REACH);
+        if let Some(empty) = reach.into_iter().position(|slot| slot.quantity.0 == 0) {
+            self.slots.copy_within(at..at + empty, at + 1);
+            self.slots[at] = level;
+            self.empty -= 1;
+            return;
         }
         if self.slots.len() < LEVELS_MAX {
             self.slots.insert(at, level);
