@@ -17,7 +17,6 @@ from prunella.telemetry import Reading, Readings
 from prunella.telemetry.host import HostCollector
 from prunella.telemetry.processes import Components, ProcessCollector, read_stat
 from prunella.telemetry.scrape import ROUND_NS, Target
-from prunella.telemetry.serve import Pages, StatusServer
 from prunella.telemetry.watch import Watch
 
 T = TypeVar("T")
@@ -334,40 +333,3 @@ def test_collector_that_was_held_up_does_not_make_up_for_it(tmp_path: Path) -> N
     thread.join(timeout=PATIENCE_S)
     # The machine's own figures come every other round.
     assert min(b - a for a, b in itertools.pairwise(times[4:])) > ROUND_NS
-
-
-def test_pages_answer_who_may_read_and_refuse_who_may_not() -> None:
-    """Health is open, figures want the token, and an unknown page names the known ones."""
-    server = StatusServer(
-        0,
-        token="t",
-        pages=Pages(ready=lambda: "not yet", metrics=lambda: b"a 1\n", status=lambda: {"b": 2}),
-    )
-    server.start()
-    answers = [
-        _get(server.port, path, token)
-        for path, token in (
-            ("/health", ""),
-            ("/ready", ""),
-            ("/metrics", ""),
-            ("/metrics", "x"),
-            ("/metrics", "t"),
-            ("/status?x=1", "t"),
-            ("/", "t"),
-        )
-    ]
-    server.close()
-    assert [status for status, _ in answers] == [200, 503, 401, 401, 200, 200, 404]
-    assert [body for _, body in answers][4:6] == [b"a 1\n", b'{"b":2}']
-    assert answers[1][1] == b"not yet\n"
-
-
-def _get(port: int, path: str, token: str) -> tuple[int, bytes]:
-    import http.client  # noqa: PLC0415
-
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response.status, body
