@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 from exchange_process import API_KEY, SECRET, Exchange, free_port
-
 from prunella.control.client import SocketTarget
 from prunella.control.tokens import ensure_token, load_token
 from prunella.trading.runtime import TradingSettings

@@ -14,6 +14,7 @@ __all__ = [
     "__version__",
     "denial_reasons",
     "merkle_leaf",
+    "measure_session",
     "order_states",
     "replay",
     "verify_inclusion",
@@ -89,8 +90,6 @@ class HotLoop:
     def take_notes(self) -> list[str]: ...
     def stop(self) -> None: ...
 
-def replay(journal_dir: Path, *, from_snapshot: bool) -> dict[str, Any] | None: ...
-
 class JournalWriter:
     cut: str | None
     def __new__(
@@ -122,3 +121,7 @@ def merkle_leaf(data: bytes) -> bytes: ...
 def verify_inclusion(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
 ) -> bool: ...
+def measure_session(
+    paths: Sequence[str], *, config: bytes, journal_dir: str
+) -> tuple[list[int], list[int]]: ...
+def replay(journal_dir: str, *, from_snapshot: bool) -> dict[str, Any] | None: ...

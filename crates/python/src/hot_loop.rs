@@ -2,12 +2,14 @@
 
 use engine::config::CoreConfig;
 use feed::binance::Requests;
-use feed::hot_loop::{Endpoint, HotLoop as Loop, LoopError, Options, VenueAccess};
+use feed::hot_loop::{
+    Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, VenueAccess, measure,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
 use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// One venue's addresses and key.
@@ -48,7 +50,7 @@ fn config_error(py: Python<'_>, text: String) -> PyErr {
     raise(py, "ConfigError", text)
 }
 
-pub(crate) fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
+fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
     let class = match error {
         LoopError::Journal(_) => "JournalError",
         LoopError::Core { .. } => "InvariantError",
@@ -82,7 +84,7 @@ fn access(venue: &Access, receive_window_ns: i64) -> Result<VenueAccess, String>
     })
 }
 
-pub(crate) fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
+fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
     serde_json::from_slice(json)
         .map_err(|error| config_error(py, format!("expected the core's configuration: {error}")))
 }
@@ -190,15 +192,15 @@ impl HotLoop {
 /// Replays an engine's journal and compares every recorded state hash.
 #[pyfunction]
 #[pyo3(signature = (journal_dir, *, from_snapshot))]
-pub fn replay(
-    py: Python<'_>,
-    journal_dir: PathBuf,
+pub fn replay<'py>(
+    py: Python<'py>,
+    journal_dir: &str,
     from_snapshot: bool,
-) -> PyResult<Option<Bound<'_, PyDict>>> {
+) -> PyResult<Option<Bound<'py, PyDict>>> {
     let begun = Instant::now();
     let found = py
         .detach(|| {
-            feed::hot_loop::replay(&journal_dir, from_snapshot).map(|found| {
+            feed::hot_loop::replay(Path::new(journal_dir), from_snapshot).map(|found| {
                 let seconds = begun.elapsed().as_secs_f64();
                 found.map(|(core, told)| (core.engine().state_hash(), told, seconds))
             })
@@ -215,4 +217,23 @@ pub fn replay(
     answer.set_item("state_hash", feed::core::hex(&state_hash))?;
     answer.set_item("seconds", seconds)?;
     Ok(Some(answer))
+}
+
+/// Plays a recording through the hot loop's machine; nanoseconds of each frame, and of each order.
+#[pyfunction]
+#[pyo3(signature = (paths, *, config, journal_dir))]
+#[allow(clippy::needless_pass_by_value)] // Python hands over a list of its own.
+pub fn measure_session(
+    py: Python<'_>,
+    paths: Vec<String>,
+    config: &[u8],
+    journal_dir: &str,
+) -> PyResult<(Vec<i64>, Vec<i64>)> {
+    let config = read_config(py, config)?;
+    let measured = py.detach(|| measure(&paths, config, Path::new(journal_dir)));
+    match measured {
+        Ok(measured) => Ok((measured.frames_ns, measured.orders_ns)),
+        Err(MeasureError::Recording(error)) => Err(raise(py, "RecordingError", error.to_string())),
+        Err(MeasureError::Loop(error)) => Err(loop_error(py, &error)),
+    }
 }

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::hot_loop::{HotLoop, replay};
+    use super::hot_loop::{HotLoop, measure_session, replay};
     #[pymodule_export]
     use super::journal::{JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_inclusion};
     #[pymodule_export]

@@ -142,6 +142,8 @@ impl WsChannel {
     /// The connection is worthless: waits before the next one.
     pub(super) fn drop_connection(&mut self, now_ns: Nanos, random: &mut Random) {
         self.connection = None;
+        // What is left unread would be taken for the next connection's, and break it.
+        self.decoder.reset();
         self.failures += 1;
         self.state = State::Down { retry_ns: now_ns + self.backoff.failed(random) };
     }

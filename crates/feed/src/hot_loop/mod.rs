@@ -7,6 +7,7 @@ mod backoff;
 mod channel;
 mod command;
 mod machine;
+mod measure;
 mod pool;
 mod recovery;
 mod session;
@@ -14,8 +15,8 @@ mod status;
 mod turn;
 
 pub use machine::LoopError;
+pub use measure::{MeasureError, Measured, measure};
 pub use recovery::{Replay, replay};
-pub use session::{Session, SessionError};
 
 use crate::binance::Requests;
 use crate::core::Core;

@@ -1,4 +1,4 @@
-//! Recorded frames in; the time from each frame's bytes to its orders' bytes out.
+//! Inputs by hand in; what the core wants, and the time that it took, out.
 //!
 //! The same machine as in live trading (journal, decode, step, encode), without the sockets: what a
 //! recording measures is what the hot loop does between `read` and `write`.
@@ -16,16 +16,13 @@ use journal::Writer;
 use std::path::Path;
 use values::{Nanos, VenueId};
 
-/// Why a session cannot go on.
-pub type SessionError = LoopError;
-
 /// A core on a journal, fed by hand.
-pub struct Session {
+pub(super) struct Session {
     machine: Machine,
     users: Vec<(Requests, Decoder)>,
     request: Vec<u8>,
     /// Outputs of the last input.
-    pub outputs: Vec<Output>,
+    pub(super) outputs: Vec<Output>,
 }
 
 impl Session {
@@ -33,12 +30,12 @@ impl Session {
     ///
     /// # Errors
     /// The journal cannot be made, or the configuration cannot be traded with.
-    pub fn new(
+    pub(super) fn new(
         config: CoreConfig,
         dir: &Path,
         requests: Vec<Requests>,
         now_ns: Nanos,
-    ) -> Result<Session, SessionError> {
+    ) -> Result<Session, LoopError> {
         let options = journal::Options { segment_bytes: 64 * 1024 * 1024, ..Default::default() };
         let (mut journal, _) = Writer::open(dir, options)?;
         let users = requests
@@ -63,12 +60,12 @@ impl Session {
     /// # Errors
     /// The journal failed.
     #[inline]
-    pub fn frame(
+    pub(super) fn frame(
         &mut self,
         now_ns: Nanos,
         venue: VenueId,
         bytes: &[u8],
-    ) -> Result<(i64, Option<i64>), SessionError> {
+    ) -> Result<(i64, Option<i64>), LoopError> {
         let start_ns = monotonic_ns();
         self.machine.take(now_ns, &Input::Frame { venue, channel: Channel::Market, bytes })?;
         let mut order_ns = None;
@@ -88,7 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// The journal failed.
-    pub fn input(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), SessionError> {
+    pub(super) fn input(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), LoopError> {
         self.machine.take(now_ns, input)?;
         core::mem::swap(&mut self.outputs, &mut self.machine.outputs);
         Ok(())
@@ -98,14 +95,14 @@ impl Session {
     ///
     /// # Errors
     /// The journal failed.
-    pub fn finish(mut self, now_ns: Nanos) -> Result<[u8; 32], SessionError> {
+    pub(super) fn finish(mut self, now_ns: Nanos) -> Result<[u8; 32], LoopError> {
         let state_hash = self.machine.core.engine().state_hash();
         self.machine.record(now_ns, &Input::Check { state_hash })?;
         Ok(state_hash)
     }
 
     /// The core's views.
-    pub fn core(&self) -> &Core {
+    pub(super) fn core(&self) -> &Core {
         &self.machine.core
     }
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from prunella.trading.engine.replay import replay
+from prunella.trading.engine.session import SessionTimes, measure_session
 from prunella.trading.execution import VenueLimits
 from prunella.trading.market import Instrument, positive
 from prunella.trading.risk import RiskSettings
@@ -87,4 +88,4 @@ def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
     }
 
 
-__all__ = ["MarketSettings", "core_config", "replay"]
+__all__ = ["MarketSettings", "SessionTimes", "core_config", "measure_session", "replay"]

@@ -23,7 +23,7 @@ def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int
         UsageError: The journal is empty.
     """
     try:
-        found = _core.replay(journal, from_snapshot=from_snapshot)
+        found = _core.replay(str(journal), from_snapshot=from_snapshot)
     except InvariantError as error:
         return {"hash_equal": False, "problem": str(error)}
     if found is None:

@@ -1,0 +1,282 @@
+"""The engine as a process over real exchanges: trade, die, come back, be killed, go blind."""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import engine_process
+import exchange_process
+import pytest
+from engine_process import Engine, wait_until
+from exchange_process import Exchange
+from prunella.control import Halt, Kill, Restart, Resume, SetOrderRate, SwitchVenue
+from prunella.errors import CommandUnsupportedError
+from prunella.trading.engine import replay
+from prunella.trading.execution import VenueLimits
+from prunella.trading.runtime import LoopSettings, TradingSettings
+from prunella.trading.strategy import MarketMaker, Momentum
+from prunella.values import parse_fixed
+
+SYMBOL = "BTCUSDT"
+FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
+
+# Quotes at the very top and takes on the slightest move, so that fills come within seconds.
+EAGER = TradingSettings(
+    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
+    strategies={
+        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
+        "momentum": Momentum(
+            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
+        ),
+    },
+    loop=LoopSettings(snapshot_every_s=0.5),
+)
+
+METRICS = """
+    trading_state engine_ready engine_active_venue venue_feed_age_seconds venue_state
+    venue_reconciled venue_frames_total venue_gaps_total venue_resyncs_total venue_malformed_total
+    orders_submitted_total orders_acknowledged_total orders_filled_total orders_rejected_total
+    orders_open orders_unknown order_requests_total order_placement_latency_milliseconds_count
+    circuit_breaker_state circuit_breaker_trips_total reflex_total tick_to_order_microseconds_sum
+    market_data_processing_latency_microseconds_count risk_check_duration_microseconds_count
+    position_quantity position_value_usd realized_pnl_usd unrealized_pnl_usd
+    journal_entries_total journal_bytes_total hot_loop_iterations_total hot_loop_lag_seconds
+"""
+
+
+@pytest.fixture(name="exchange")
+def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """A running exchange with a lively synthetic market."""
+    (tmp_path / "x").mkdir()
+    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
+    with exchange_process.running(tmp_path / "x", *arguments) as running:
+        yield running
+
+
+@pytest.fixture(name="engine")
+def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[Engine]:
+    """A ready engine over it."""
+    with engine_process.running(tmp_path, {"primary": exchange}, EAGER) as running:
+        yield running
+
+
+def _settle(engine: Engine) -> None:
+    """Halts, cancels, and waits until the fate of every order is known."""
+    target = engine.target()
+    assert target.apply(Kill(), actor="test", reason="settle").ok
+
+    def is_settled() -> bool:
+        venue = engine.venue()
+        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
+
+    wait_until(is_settled, "all orders to be settled")
+
+
+def _assert_books_agree(engine: Engine, exchange: Exchange) -> None:
+    """Our fills and position are the venue's, no order doubled, none left open."""
+    ours = engine.venue()
+    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
+    orders = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
+    assert ours["fills"] == len(trades)
+    signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
+    assert parse_fixed(ours["position"]) == sum(signed)
+    assert Counter(order["clientOrderId"] for order in orders).most_common(1)[0][1] == 1
+    assert all(order["status"] in FINAL for order in orders)
+    assert ours["breaks"] == 0
+
+
+def _assert_replay_proves_itself(engine: Engine) -> None:
+    """The journal replays to the recorded hashes, from its beginning and from a snapshot."""
+    whole = replay(engine.home.engine_journal)
+    assert whole["hash_equal"], whole
+    assert whole["checks"]
+    short = replay(engine.home.engine_journal, from_snapshot=True)
+    assert short["state_hash"] == whole["state_hash"]
+
+
+def test_trading_then_terminated_leaves_agreeing_books_and_a_proven_journal(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """SIGTERM cancels every order and writes a snapshot; the replay gives the same state."""
+    engine.wait_trading(fills=5)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    assert engine.stop() == 0, engine.log()
+    assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
+    _assert_replay_proves_itself(engine)
+
+
+def test_killed_in_mid_trading_comes_back_and_nothing_is_doubled_or_lost(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """Three times kill -9 while orders are under way; the books agree all the same."""
+    for _ in range(3):
+        engine.wait_trading(fills=2)
+        engine.kill()
+        engine.start()
+        engine.wait_ready()
+    assert engine.status()["replayed_entries"] > 0
+    engine.wait_trading(fills=2)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    engine.kill()
+    _assert_replay_proves_itself(engine)
+
+
+def test_killed_before_any_snapshot_comes_back_from_the_whole_journal(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """A damaged newest snapshot costs a longer replay only."""
+    engine.wait_trading(fills=2)
+    wait_until(lambda: engine.status()["snapshots"] >= 2, "two snapshots")
+    engine.kill()
+    snapshots = sorted(engine.home.engine_journal.glob("*snap*"))
+    assert snapshots
+    for snapshot in snapshots[-1:]:
+        damaged = bytearray(snapshot.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        snapshot.write_bytes(damaged)
+    engine.start()
+    engine.wait_ready()
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    engine.kill()
+    _assert_replay_proves_itself(engine)
+
+
+def test_kill_switch_ends_new_orders_at_its_journal_entry(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """No order is placed by any entry after the kill, though the market goes on."""
+    engine.wait_trading(fills=2)
+    reply = engine.target().apply(Kill(), actor="ada", reason="test", key="k1")
+    assert reply.ok
+    assert reply.replaced["trading_state"] == "active"
+    submitted = engine.venue()["orders_submitted"]
+    again = engine.target().apply(Kill(), actor="ada", reason="test", key="k1")
+    assert again == reply
+    frames = engine.venue()["frames"]
+    wait_until(lambda: engine.venue()["frames"] > frames + 200, "the market to go on")
+    assert engine.status()["trading_state"] == "halted"
+    assert engine.venue()["orders_submitted"] == submitted
+    wait_until(lambda: engine.venue()["orders_open"] == 0, "all orders to be cancelled")
+    _assert_books_agree(engine, exchange)
+
+
+def test_kill_survives_a_crash_and_only_a_named_person_resumes(engine: Engine) -> None:
+    """The latch is in the journal; the healing plane and the nameless are refused."""
+    target = engine.target()
+    assert target.apply(Kill(), actor="ada", reason="test").ok
+    engine.kill()
+    engine.start()
+    engine.wait_ready()
+    assert engine.status()["trading_state"] == "halted"
+    for actor, reason, code in (
+        ("healing:inc-000001", "cured", "RESUME_NEEDS_PERSON"),
+        ("agent-cpu", "cured", "RESUME_NEEDS_PERSON"),
+        ("", "cured", "RESUME_NEEDS_PERSON"),
+        ("ada", " ", "RESUME_NEEDS_REASON"),
+    ):
+        refused = target.apply(Resume(), actor=actor, reason=reason)
+        assert (refused.ok, refused.code) == (False, code)
+    assert engine.status()["trading_state"] == "halted"
+    resumed = target.apply(Resume(), actor="ada", reason="cured")
+    assert resumed.ok
+    assert resumed.replaced["trading_state"] == "halted"
+    engine.wait_trading()
+
+
+def test_commands_reply_with_the_state_that_they_replaced(engine: Engine) -> None:
+    """Leases tighten only, unknown venues and foreign commands are refused by code."""
+    target = engine.target()
+    rate = SetOrderRate(venue="primary", per_second=3, lease_ns=10**10, lease_id="inc-1")
+    reply = target.apply(rate, actor="healing:inc-1", reason="test")
+    assert reply.ok
+    assert reply.replaced["per_second"] == "9"
+    higher = SetOrderRate(venue="primary", per_second=50, lease_ns=10**10, lease_id="inc-2")
+    assert target.apply(higher, actor="healing:inc-1", reason="test").code == "RATE_NOT_LOWER"
+    unknown = target.apply(SwitchVenue(venue="nowhere"), actor="ada", reason="test")
+    assert unknown.code == "VENUE_UNKNOWN"
+    with pytest.raises(CommandUnsupportedError):
+        target.apply(Restart(process="engine"), actor="ada", reason="test")
+    halted = target.apply(Halt(), actor="healing:inc-1", reason="test")
+    assert halted.replaced["trading_state"] == "active"
+    wait_until(lambda: engine.status()["trading_state"] == "halted", "the halt to show")
+
+
+def test_frozen_exchange_is_stale_and_gets_no_order_until_it_is_back(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """SIGSTOP leaves the sockets open; the reflex stops orders, and thawing heals without help."""
+    engine.wait_trading(fills=2)
+    exchange.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: engine.venue()["reflexes"]["stale_market"] >= 1, "the reflex")
+    submitted = engine.venue()["orders_submitted"]
+    entries = engine.status()["journal"]["seq"]
+    wait_until(lambda: engine.status()["journal"]["seq"] > entries + 150, "1.5 s of timers")
+    assert engine.venue()["orders_submitted"] == submitted
+    assert engine.get("/ready")[0] == 503
+    exchange.process.send_signal(signal.SIGCONT)
+    engine.wait_ready()
+    engine.wait_trading(fills=1)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    engine.kill()
+    _assert_replay_proves_itself(engine)
+
+
+def test_order_path_that_loses_answers_never_doubles_an_order(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """Answers of 503 and 429, half of the former executed: asked, never sent again."""
+    exchange.admin("behaviour", order_capacity_per_second=2, errors=[503, 429])
+    wait_until(lambda: engine.venue()["orders_became_unknown"] >= 3, "orders of unknown fate")
+    exchange.admin("behaviour", order_capacity_per_second=None)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    engine.kill()
+    _assert_replay_proves_itself(engine)
+
+
+def test_dropped_connections_are_opened_again(engine: Engine, exchange: Exchange) -> None:
+    """A venue that disconnects everybody is traded with again, books agreeing."""
+    engine.wait_trading(fills=1)
+    resyncs = engine.log().count("channel lost")
+    exchange.admin("behaviour", disconnect=True)
+    wait_until(lambda: engine.log().count("channel lost") > resyncs, "the loss to be noted")
+    exchange.admin("behaviour", disconnect=False)
+    engine.wait_ready()
+    engine.wait_trading(fills=1)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+
+
+def test_second_engine_on_the_same_journal_is_refused(engine: Engine) -> None:
+    """One writer only; the second says who holds the journal and ends."""
+    first = engine.process
+    engine.start()
+    second, engine.process = engine.process, first
+    assert second is not None
+    assert second.wait(timeout=10) != 0
+
+
+def test_other_settings_on_the_same_journal_are_refused(
+    engine: Engine, exchange: Exchange, tmp_path: Path
+) -> None:
+    """A run keeps its configuration; the message says what to do."""
+    assert engine.stop() == 0
+    other = TradingSettings(venues=EAGER.venues, loss_max="5")
+    changed = Engine(tmp_path, {"primary": exchange}, other).start()
+    assert changed.process is not None
+    assert changed.process.wait(timeout=10) != 0
+    assert "other settings" in changed.log()
+
+
+def test_metrics_have_the_names_that_the_collectors_read(engine: Engine) -> None:
+    """Prometheus text with every family that the engine is asked for."""
+    engine.wait_trading()
+    code, body = engine.get("/metrics")
+    assert code == 200
+    found = {line.split("{")[0].split(" ")[0] for line in body.decode().splitlines()}
+    assert not set(METRICS.split()) - found
