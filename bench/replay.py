@@ -9,10 +9,8 @@ import tempfile
 from pathlib import Path
 
 from machine import describe
+from prunella.trading.engine import measure_session, replay
 from tick_to_order import SETTINGS, recordings
-
-from prunella import _core
-from prunella.trading.engine import replay
 
 _RUNS = 3
 
@@ -21,7 +19,7 @@ def main() -> None:
     """Prints the figures."""
     print(describe())
     with tempfile.TemporaryDirectory(prefix="prunella-replay-") as folder:
-        _core.measure_session(recordings(), config=SETTINGS.core(), journal_dir=folder)
+        measure_session(recordings(), config=SETTINGS.core(), journal=Path(folder))
         for _ in range(_RUNS):
             found = replay(Path(folder))
             print(

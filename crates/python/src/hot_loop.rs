@@ -216,6 +216,7 @@ pub fn replay<'py>(
     answer.set_item("checks", told.checks)?;
     answer.set_item("state_hash", feed::core::hex(&state_hash))?;
     answer.set_item("seconds", seconds)?;
+    answer.set_item("frames_per_second", told.frames as f64 / seconds.max(1e-9))?;
     Ok(Some(answer))
 }
 

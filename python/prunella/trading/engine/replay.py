@@ -28,5 +28,4 @@ def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int
         return {"hash_equal": False, "problem": str(error)}
     if found is None:
         raise UsageError(f"{journal} holds no journal of an engine, or an empty one")
-    rate = found["frames"] / found["seconds"] if found["seconds"] else 0.0
-    return found | {"hash_equal": True, "frames_per_second": rate}
+    return found | {"hash_equal": True}

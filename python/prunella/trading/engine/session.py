@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -21,7 +22,9 @@ class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
     orders_ns: tuple[int, ...]
 
 
-def measure_session(paths: Sequence[str], *, config: bytes) -> SessionTimes:
+def measure_session(
+    paths: Sequence[str], *, config: bytes, journal: Path | None = None
+) -> SessionTimes:
     """Plays a recording through journal, decoder, core and encoder, without sockets.
 
     A venue that accepts every order and never fills answers, outside of what is measured.
@@ -29,11 +32,13 @@ def measure_session(paths: Sequence[str], *, config: bytes) -> SessionTimes:
     Args:
         paths: Recorded files of the first venue's market, in order.
         config: The JSON of the core's configuration, as `core_config` makes it.
+        journal: An empty folder to leave the journal in; without it, a passing one.
 
     Raises:
         RecordingError: A file is missing, damaged or no recording; trying again cannot help.
         ConfigError: The configuration cannot be traded with.
     """
     with tempfile.TemporaryDirectory(prefix="prunella-session-") as folder:
-        frames, orders = _core.measure_session(paths, config=config, journal_dir=folder)
+        kept = str(journal or folder)
+        frames, orders = _core.measure_session(paths, config=config, journal_dir=kept)
     return SessionTimes(frames_ns=tuple(frames), orders_ns=tuple(orders))
