@@ -1,13 +1,14 @@
 //! The journal and its Merkle tree for Python: `prunella.journal`.
 
-use journal::merkle::{self, Tree};
-use journal::{Durability, JournalError, Options, Reader, SEGMENT_BYTES, Writer};
+use std::path::PathBuf;
+
+use journal::merkle::{self, Hash, Tree};
+use journal::{Durability, JournalError, Options, Reader, SEGMENT_BYTES, TornTail, Writer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::path::PathBuf;
 
-/// See `prunella.journal`.
+/// See `prunella.journal.log`.
 #[pyclass(module = "prunella._core")]
 pub struct JournalWriter {
     /// `None` once closed.
@@ -24,30 +25,29 @@ impl JournalWriter {
     fn new(py: Python<'_>, folder: PathBuf, power: bool, segment_bytes: usize) -> PyResult<Self> {
         let durability = if power { Durability::Power } else { Durability::Process };
         let options = Options { segment_bytes, durability };
-        let (writer, recovery) = Writer::open(&folder, options).map_err(|e| refuse(py, &e))?;
-        let cut = recovery.cut.map(|torn| {
-            format!(
-                "{}: entry {} at byte {}: found {}",
-                torn.segment.display(),
-                torn.seq,
-                torn.offset,
-                torn.found
-            )
-        });
-        Ok(Self { writer: Some(writer), cut })
+        let opened = py.detach(|| Writer::open(&folder, options));
+        let (writer, recovery) = opened.map_err(|error| refuse(py, &error))?;
+        Ok(Self { writer: Some(writer), cut: recovery.cut.as_ref().map(describe) })
     }
 
     fn append(&mut self, py: Python<'_>, ts_ns: i64, kind: u16, payload: &[u8]) -> PyResult<u64> {
-        self.open()?.append(ts_ns, kind, &[payload]).map_err(|e| refuse(py, &e))
+        self.open()?.append(ts_ns, kind, &[payload]).map_err(|error| refuse(py, &error))
     }
 
+    /// Waits for the disk, without the interpreter's lock.
     fn sync(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.open()?.sync().map_err(|e| refuse(py, &e))
+        let writer = self.open()?;
+        py.detach(|| writer.sync()).map_err(|error| refuse(py, &error))
     }
 
     #[getter]
     fn last_seq(&mut self) -> PyResult<u64> {
         Ok(self.open()?.last_seq())
+    }
+
+    #[getter]
+    fn chain<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.open()?.chain()))
     }
 
     fn close(&mut self) {
@@ -63,7 +63,7 @@ impl JournalWriter {
 
 type PyEntry<'py> = (u64, i64, u16, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
-/// See `prunella.journal`.
+/// See `prunella.journal.log`.
 #[pyclass(module = "prunella._core")]
 pub struct JournalReader {
     reader: Reader,
@@ -72,11 +72,14 @@ pub struct JournalReader {
 #[pymethods]
 impl JournalReader {
     #[new]
-    #[pyo3(signature = (folder, from_seq = 1))]
+    #[pyo3(signature = (folder, from_seq = None))]
     #[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
-    fn new(py: Python<'_>, folder: PathBuf, from_seq: u64) -> PyResult<Self> {
-        let reader = Reader::from(&folder, from_seq).map_err(|e| refuse(py, &e))?;
-        Ok(Self { reader })
+    fn new(py: Python<'_>, folder: PathBuf, from_seq: Option<u64>) -> PyResult<Self> {
+        let opened = match from_seq {
+            None => Reader::open(&folder),
+            Some(seq) => Reader::from(&folder, seq),
+        };
+        Ok(Self { reader: opened.map_err(|error| refuse(py, &error))? })
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -84,20 +87,30 @@ impl JournalReader {
     }
 
     fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<PyEntry<'py>>> {
-        let entry = self.reader.next().map_err(|e| refuse(py, &e))?;
-        Ok(entry.map(|e| {
-            let (payload, chain) = (PyBytes::new(py, e.payload), PyBytes::new(py, &e.chain));
-            (e.seq, e.ts_ns, e.kind, payload, chain)
+        let entry = self.reader.next().map_err(|error| refuse(py, &error))?;
+        Ok(entry.map(|entry| {
+            let (payload, chain) =
+                (PyBytes::new(py, entry.payload), PyBytes::new(py, &entry.chain));
+            (entry.seq, entry.ts_ns, entry.kind, payload, chain)
         }))
     }
 
-    /// Refuses a tail that is damage rather than torn.
     fn check_end(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.reader.check_end().map_err(|e| refuse(py, &e))
+        self.reader.check_end().map_err(|error| refuse(py, &error))
+    }
+
+    #[getter]
+    fn last_seq(&self) -> u64 {
+        self.reader.last_seq()
+    }
+
+    #[getter]
+    fn torn(&self) -> Option<String> {
+        self.reader.torn().map(describe)
     }
 }
 
-/// See `prunella.journal`.
+/// See `prunella.journal.merkle`.
 #[pyclass(module = "prunella._core")]
 pub struct MerkleTree {
     tree: Tree,
@@ -118,17 +131,44 @@ impl MerkleTree {
         self.tree.size() as usize
     }
 
-    fn root<'py>(&self, py: Python<'py>, size: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let root = self.tree.root_at(size).ok_or_else(|| beyond(size, self.tree.size()))?;
+    #[pyo3(signature = (size = None))]
+    fn root<'py>(&self, py: Python<'py>, size: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
+        let size = size.unwrap_or(self.tree.size());
+        let root = self.tree.root_at(size).ok_or_else(|| self.beyond(size))?;
         Ok(PyBytes::new(py, &root))
     }
 
-    fn inclusion_proof(&self, index: u64, size: u64) -> PyResult<Vec<[u8; 32]>> {
-        self.tree.inclusion_proof(index, size).ok_or_else(|| beyond(size, self.tree.size()))
+    fn inclusion_proof<'py>(
+        &self,
+        py: Python<'py>,
+        index: u64,
+        size: u64,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let proof = self.tree.inclusion_proof(index, size).ok_or_else(|| {
+            let leaves = self.tree.size();
+            PyValueError::new_err(format!("no leaf {index} in {size} leaves of {leaves}"))
+        })?;
+        Ok(proof.iter().map(|hash| PyBytes::new(py, hash)).collect())
     }
 
-    fn consistency_proof(&self, old: u64, new: u64) -> PyResult<Vec<[u8; 32]>> {
-        self.tree.consistency_proof(old, new).ok_or_else(|| beyond(new, self.tree.size()))
+    fn consistency_proof<'py>(
+        &self,
+        py: Python<'py>,
+        old: u64,
+        new: u64,
+    ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let proof = self.tree.consistency_proof(old, new).ok_or_else(|| {
+            let leaves = self.tree.size();
+            PyValueError::new_err(format!("no growth from {old} to {new} of {leaves} leaves"))
+        })?;
+        Ok(proof.iter().map(|hash| PyBytes::new(py, hash)).collect())
+    }
+}
+
+impl MerkleTree {
+    fn beyond(&self, size: u64) -> PyErr {
+        let leaves = self.tree.size();
+        PyValueError::new_err(format!("asked for a tree of {size} leaves, there are {leaves}"))
     }
 }
 
@@ -141,18 +181,27 @@ pub fn merkle_leaf<'py>(py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
 /// Whether the leaf is at `index` of the tree with this size and root.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)] // Python hands over a list of its own.
-pub fn verify_inclusion(
-    leaf: [u8; 32],
-    index: u64,
-    size: u64,
-    proof: Vec<[u8; 32]>,
-    root: [u8; 32],
-) -> bool {
+pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, proof: Vec<Hash>, root: Hash) -> bool {
     merkle::verify_inclusion(&leaf, index, size, &proof, &root)
 }
 
-fn beyond(asked: u64, size: u64) -> PyErr {
-    PyValueError::new_err(format!("asked for a tree of {asked} leaves, there are {size}"))
+/// Whether the tree of `new` leaves begins with the tree of `old`.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python hands over a list of its own.
+pub fn verify_consistency(
+    old: u64,
+    new: u64,
+    old_root: Hash,
+    new_root: Hash,
+    proof: Vec<Hash>,
+) -> bool {
+    merkle::verify_consistency(old, new, &old_root, &new_root, &proof)
+}
+
+fn describe(torn: &TornTail) -> String {
+    let TornTail { segment, seq, offset, found, expected } = torn;
+    let segment = segment.display();
+    format!("{segment}: entry {seq} at byte {offset}: found {found}, expected {expected}")
 }
 
 /// Makes `prunella.errors.JournalError` of a journal's error.

@@ -14,7 +14,9 @@ mod _core {
     #[pymodule_export]
     use super::hot_loop::{HotLoop, measure_session, replay};
     #[pymodule_export]
-    use super::journal::{JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_inclusion};
+    use super::journal::{
+        JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_consistency, verify_inclusion,
+    };
     #[pymodule_export]
     use super::matching::{Match, Matching};
     #[pymodule_export]

@@ -1,18 +1,39 @@
-"""Append-only logs that show every change: the ledger of evidence, its keys and its verifier."""
+"""Append, read, verify: entries in, numbered and chained on the disk; proofs about them out.
+
+`log` is the journal itself, `merkle` the tree and its proofs, `ledger` a journal of records under
+signed checkpoints, `verification` the check that anyone can make offline, `keys` what it is signed
+with.
+"""
 
 from prunella.journal.checkpoint import Checkpoint
 from prunella.journal.keys import ensure_key_pair, load_private_key, load_public_key
 from prunella.journal.ledger import Ledger, LedgerEntry, read_ledger
-from prunella.journal.verify import Verified, verify_ledger
+from prunella.journal.log import Entry, JournalReader, JournalWriter, read, verify
+from prunella.journal.merkle import (
+    MerkleTree,
+    merkle_leaf,
+    verify_consistency,
+    verify_inclusion,
+)
+from prunella.journal.verification import Verified, verify_ledger
 
 __all__ = [
     "Checkpoint",
+    "Entry",
+    "JournalReader",
+    "JournalWriter",
     "Ledger",
     "LedgerEntry",
+    "MerkleTree",
     "Verified",
     "ensure_key_pair",
     "load_private_key",
     "load_public_key",
+    "merkle_leaf",
+    "read",
     "read_ledger",
+    "verify",
+    "verify_consistency",
+    "verify_inclusion",
     "verify_ledger",
 ]

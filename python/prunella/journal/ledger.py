@@ -1,143 +1,278 @@
-"""`Ledger`: records in; numbered, chained, Merkle-proven entries and signed checkpoints out.
+"""Records in, numbered entries under signed checkpoints out: the evidence of what was done and why.
 
-An entry is a journal entry whose payload is the MessagePack of an `Envelope`; the same bytes are
-the Merkle leaf, so that one proof covers everything that was recorded. Checkpoints are appended to
-`checkpoints.txt`; a copy of one, kept elsewhere, finds a ledger that was cut short or rewritten.
+A ledger is a journal whose entries are also the leaves of a Merkle tree. About once a second, and
+when it is closed, the ledger signs the tree's size and root: what is under a signature cannot be
+altered, dropped, reordered or added to by anyone without the key unseen, and what a checkpoint
+kept elsewhere covers, not even with it.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from prunella._core import JournalReader, JournalWriter, MerkleTree
 from prunella.errors import JournalError
-from prunella.journal import checkpoint
-from prunella.journal.checkpoint import Checkpoint
+from prunella.journal import checkpoint as notes
+from prunella.journal.checkpoint import CHECKPOINTS, Checkpoint
+from prunella.journal.log import JournalReader, JournalWriter
+from prunella.journal.merkle import MerkleTree
 
 SCHEMA_VERSION = 1
-CHECKPOINT_EVERY = 1_000
-"""Entries after which a checkpoint is due whatever the time: bounds what a cut can hide."""
+RECORD_KIND = 1
+"""The journal kind of a ledger entry."""
+SEGMENT_BYTES = 8 * 1024 * 1024
+"""Thousands of records a file; much more would only reserve space that a ledger never fills."""
 CHECKPOINT_NS = 1_000_000_000
-"""After an entry, a checkpoint is due within this time."""
-CHECKPOINTS_FILE = "checkpoints.txt"
-_SEGMENT_BYTES = 16 * 1024 * 1024
-_KIND = 1
+"""A tick signs what came since the last signature when that is so long ago: bounds in time what a
+cut could hide from whoever keeps copies of checkpoints."""
+CHECKPOINT_ENTRIES = 1_000
+"""An append signs by itself when so many are unsigned: the same bound, however fast they come."""
+
+T = TypeVar("T")
+Record = msgspec.Struct | dict[str, object]
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """What an entry holds.
-
-    Attributes:
-        kind: The record's kind, such as `incident.opened`.
-        record: The record as MessagePack.
-    """
+class Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What an entry's bytes hold, in this order, as a MessagePack array."""
 
     schema_version: int
+    seq: int
+    ts_ns: int
     kind: str
-    record: bytes
+    incident: str
+    record: msgspec.Raw
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry as it is read back; `leaf` are the bytes that the Merkle tree covers."""
+    """One record of a ledger.
+
+    Attributes:
+        seq: Its number, from 1; its leaf in the tree is `seq - 1`.
+        ts_ns: When, nanoseconds UTC.
+        kind: What happened, such as `incident.opened`.
+        incident: The incident that it belongs to; empty if none.
+        record: MessagePack of the record.
+        leaf: The entry's exact bytes, which the tree's leaf is the hash of.
+    """
 
     seq: int
     ts_ns: int
     kind: str
+    incident: str
     record: bytes
     leaf: bytes
 
+    def decode(self, record_type: type[T]) -> T:
+        """The record as `record_type`.
+
+        Raises:
+            JournalError: It is something else.
+        """
+        try:
+            return msgspec.msgpack.decode(self.record, type=record_type)
+        except msgspec.MsgspecError as error:
+            raise JournalError(f"ledger entry {self.seq} ({self.kind}): {error}") from None
+
+    def fields(self) -> dict[str, object]:
+        """The record as a plain dictionary."""
+        return self.decode(dict[str, object])
+
 
 class Ledger:
-    """The one writer of a ledger folder.
+    """The one writer of a ledger's folder; goes on where the last one stopped.
 
     Args:
-        folder: Where; made when missing.
-        key: Signs checkpoints.
+        folder: Where it is kept; made if missing.
+        key: Signs the checkpoints.
 
     Raises:
-        JournalError: Damaged, or somebody else writes to it; retrying cannot help.
+        JournalError: Another process writes it, or its entries do not fit its checkpoints.
+
+    Example:
+        >>> import tempfile
+        >>> ledger = Ledger(Path(tempfile.mkdtemp()), Ed25519PrivateKey.generate())
+        >>> ledger.append("note", {"text": "hello"}, 1_000)
+        1
+        >>> ledger.close()
     """
 
     def __init__(self, folder: Path, key: Ed25519PrivateKey) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = key
-        self._writer = JournalWriter(folder, segment_bytes=_SEGMENT_BYTES)
+        self._encoder = msgspec.msgpack.Encoder(order="deterministic")
+        self._writer = JournalWriter(folder, power=True, segment_bytes=SEGMENT_BYTES)
         self._tree = MerkleTree()
-        self._encoder = msgspec.msgpack.Encoder()
-        for entry in read_ledger(folder):
-            self._tree.append(entry.leaf)
-        self._signed = self._last_signed_size()
-        self._signed_ns = 0
+        self._checkpoint: Checkpoint | None = None
+        self._checkpoint_ns = 0
+        self._closed = False
+        try:
+            self._resume()
+        except BaseException:
+            self._writer.close()
+            raise
 
-    def append(self, kind: str, record: msgspec.Struct, now_ns: int) -> int:
-        """Writes one record; its sequence number, from 1.
+    def append(self, kind: str, record: Record, now_ns: int, *, incident: str = "") -> int:
+        """Writes one record and returns its number; it then survives the death of this process.
+
+        It survives a power cut from the next checkpoint on.
+
+        Args:
+            kind: What happened.
+            record: The record; keys of dictionaries are put in order.
+            now_ns: When, nanoseconds UTC.
+            incident: The incident that it belongs to (default: the record's own `incident`).
 
         Raises:
-            JournalError: It could not be written; then nothing may be done on its strength.
+            JournalError: It is not certain to be written; nothing may be done on its strength.
         """
-        envelope = Envelope(SCHEMA_VERSION, kind, self._encoder.encode(record))
-        leaf = self._encoder.encode(envelope)
-        seq = self._writer.append(now_ns, _KIND, leaf)
+        seq = self._writer.last_seq + 1
+        entry = Envelope(
+            schema_version=SCHEMA_VERSION,
+            seq=seq,
+            ts_ns=now_ns,
+            kind=kind,
+            incident=incident or _incident_of(record),
+            record=msgspec.Raw(self._encoder.encode(record)),
+        )
+        leaf = self._encoder.encode(entry)
+        self._writer.append(now_ns, RECORD_KIND, leaf)
         self._tree.append(leaf)
-        if len(self._tree) - self._signed >= CHECKPOINT_EVERY:
+        if self._unsigned() >= CHECKPOINT_ENTRIES:
             self.checkpoint(now_ns)
         return seq
 
     def tick(self, now_ns: int) -> None:
-        """Signs a checkpoint when one is due; to be called a few times a second."""
-        if len(self._tree) > self._signed and now_ns - self._signed_ns >= CHECKPOINT_NS:
+        """Signs when it is time to; to be called a few times a second, beside the work.
+
+        Raises:
+            JournalError: The disk refused; the ledger must not be used any more.
+        """
+        # A clock that was set back must not stop the signing: hence the distance, not the sign.
+        if self._unsigned() and abs(now_ns - self._checkpoint_ns) >= CHECKPOINT_NS:
             self.checkpoint(now_ns)
 
-    def checkpoint(self, now_ns: int) -> Checkpoint:
-        """Signs how the ledger stands now, on disk before it is handed back."""
-        size = len(self._tree)
-        signed = checkpoint.sign(size, self._tree.root(size), self._key)
-        self._writer.sync()
-        with (self._folder / CHECKPOINTS_FILE).open("a", encoding="utf-8") as file:
-            file.write(signed.note)
-            file.flush()
-            os.fsync(file.fileno())
-        self._signed, self._signed_ns = size, now_ns
-        return signed
+    def checkpoint(self, now_ns: int) -> Checkpoint | None:
+        """Signs everything so far, if there is something new; the last checkpoint, if any.
+
+        Raises:
+            JournalError: The disk refused; the ledger must not be used any more.
+        """
+        if self._unsigned():
+            size = len(self._tree)
+            # The entries first: a signature over what a power cut took away would look like fraud.
+            self._writer.sync()
+            made = notes.sign(size, self._tree.root(), self._key)
+            notes.append(self._folder, made)
+            self._checkpoint, self._checkpoint_ns = made, now_ns
+        return self._checkpoint
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last record; 0 when empty."""
+        return len(self._tree)
 
     def inclusion_proof(self, seq: int, size: int) -> list[bytes]:
-        """The proof that entry `seq` is in the ledger's first `size` entries."""
-        return [bytes(each) for each in self._tree.inclusion_proof(seq - 1, size)]
+        """The hashes from record `seq` to the root of the first `size` records.
+
+        Raises:
+            ValueError: There are no such records.
+        """
+        return self._tree.inclusion_proof(seq - 1, size)
 
     def close(self) -> None:
-        """Signs what is not signed yet and gives the folder free."""
-        if len(self._tree) > self._signed:
-            self.checkpoint(self._signed_ns)
-        self._writer.close()
+        """Signs what is unsigned and lets another writer in; closing twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self.checkpoint(self._checkpoint_ns)
+            finally:
+                self._writer.close()
 
-    def _last_signed_size(self) -> int:
-        """The size of the last whole checkpoint; a torn one is cut away."""
-        path = self._folder / CHECKPOINTS_FILE
-        if not path.exists():
-            return 0
-        notes = checkpoint.split(path.read_text(encoding="utf-8", errors="replace"))
-        path.write_text("".join(notes), encoding="utf-8")
-        public = self._key.public_key()
-        return checkpoint.read(notes[-1], public, where=str(path)).size if notes else 0
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _unsigned(self) -> int:
+        return len(self._tree) - (self._checkpoint.size if self._checkpoint else 0)
+
+    def _resume(self) -> None:
+        """Rebuilds the tree from the journal and compares it with the last checkpoint."""
+        notes.cut_torn_tail(self._folder / CHECKPOINTS)
+        for entry in read_ledger(self._folder):
+            self._tree.append(entry.leaf)
+        found = notes.load(self._folder / CHECKPOINTS, self._key.public_key())
+        if found:
+            self._checkpoint = found[-1]
+            compare(self._tree, self._checkpoint, "its last checkpoint")
+        self.checkpoint(0)
 
 
 def read_ledger(folder: Path, *, from_seq: int = 1) -> Iterator[LedgerEntry]:
-    """Every entry in order, checked against checksum, number and chain.
+    """Every record from number `from_seq` on, chain and checksums checked; beside a writer too.
+
+    Signatures are not looked at: that is `verify_ledger`'s work.
 
     Raises:
-        JournalError: An entry is damaged or of another format; the message names it.
+        JournalError: The first bad entry.
     """
     reader = JournalReader(folder, from_seq)
-    for seq, ts_ns, _kind, leaf, _chain in reader:
-        try:
-            envelope = msgspec.msgpack.decode(leaf, type=Envelope)
-        except msgspec.DecodeError as error:
-            raise JournalError(f"{folder}: entry {seq}: not a ledger's entry: {error}") from None
-        yield LedgerEntry(
-            seq=seq, ts_ns=ts_ns, kind=envelope.kind, record=envelope.record, leaf=leaf
-        )
+    yield from decode(reader)
     reader.check_end()
+
+
+def decode(reader: JournalReader) -> Iterator[LedgerEntry]:
+    """The records of a journal that holds a ledger."""
+    decoder = msgspec.msgpack.Decoder(Envelope)
+    for seq, ts_ns, _, leaf, _ in reader:
+        try:
+            entry = decoder.decode(leaf)
+        except msgspec.MsgspecError as error:
+            raise JournalError(f"ledger entry {seq}: found no record ({error})") from None
+        if (entry.seq, entry.ts_ns, entry.schema_version) != (seq, ts_ns, SCHEMA_VERSION):
+            raise JournalError(
+                f"ledger entry {seq}: its record says number {entry.seq}, time {entry.ts_ns}, "
+                f"schema {entry.schema_version}; expected {seq}, {ts_ns} and {SCHEMA_VERSION}"
+            )
+        yield LedgerEntry(
+            seq=seq,
+            ts_ns=ts_ns,
+            kind=entry.kind,
+            incident=entry.incident,
+            record=bytes(entry.record),
+            leaf=leaf,
+        )
+
+
+def compare(tree: MerkleTree, checkpoint: Checkpoint, name: str, *, good: int = 0) -> None:
+    """Refuses a tree that is not what `checkpoint` signed; its first `good` leaves are known good.
+
+    Raises:
+        JournalError: It names the first entry that is missing, or from which on one was altered.
+    """
+    size = len(tree)
+    if size < checkpoint.size:
+        raise JournalError(
+            f"ledger entry {size + 1}: missing: {name} covers {checkpoint.size} entries, "
+            f"found {size}: the tail was cut off"
+        )
+    if tree.root(checkpoint.size) != checkpoint.root:
+        raise JournalError(
+            f"ledger entry {good + 1} or one of those up to {checkpoint.size}: rewritten: {name} "
+            f"has the root {checkpoint.root.hex()[:16]}…, found "
+            f"{tree.root(checkpoint.size).hex()[:16]}…"
+        )
+
+
+def _incident_of(record: Record) -> str:
+    own = record.get("incident") if isinstance(record, dict) else getattr(record, "incident", "")
+    return own if isinstance(own, str) else ""
