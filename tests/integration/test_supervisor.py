@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -125,29 +126,55 @@ def test_unknown_process_is_refused_and_foreign_commands_are_unsupported(
         target.apply(Halt(), **WHO)
 
 
-def test_foreign_process_is_reniced_pinned_stopped_and_given_back(supervisor: Supervisor) -> None:
+@pytest.fixture
+def hog() -> Iterator[int]:
+    """A busy process of no stack, in a session of its own; its pid."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "while True: pass"],
+        start_new_session=True,
+        env={k: v for k, v in os.environ.items() if k != "PRUNELLA_STACK"},
+    )
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def test_foreign_process_is_reniced_pinned_stopped_and_given_back(hog: int) -> None:
     """Each act on a foreign process takes effect and is undone from its own reply."""
-    pid = supervisor.state("sleeper").pid
-    ticks = int(stat(pid)[19])
+    ticks = int(stat(hog)[19])
     host = HostTarget(set, SystemClock())
-    nice = host.apply(Renice(pid=pid, start_ticks=ticks, nice=19), **WHO)
+    nice = host.apply(Renice(pid=hog, start_ticks=ticks, nice=19), **WHO)
     assert nice.replaced["nice"] == "0"
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
-    cores = os.sched_getaffinity(pid)
-    pin = host.apply(Pin(pid=pid, start_ticks=ticks, cpus=(min(cores),)), **WHO)
-    assert os.sched_getaffinity(pid) == {min(cores)}
+    assert os.getpriority(os.PRIO_PROCESS, hog) == 19
+    group = Path(f"/proc/{hog}/autogroup")
+    if group.exists():  # nice alone does nothing across sessions
+        assert group.read_text().endswith("nice 19\n")
+    undone = Renice(pid=hog, start_ticks=ticks, nice=int(nice.replaced["nice"]))
+    assert host.apply(undone, **WHO).replaced["nice"] == "19"
+    assert os.getpriority(os.PRIO_PROCESS, hog) == 0
+    if group.exists():
+        assert group.read_text().endswith("nice 0\n")
+    cores = os.sched_getaffinity(hog)
+    pin = host.apply(Pin(pid=hog, start_ticks=ticks, cpus=(min(cores),)), **WHO)
+    assert os.sched_getaffinity(hog) == {min(cores)}
     back = tuple(int(c) for c in pin.replaced["cpus"].split(","))
-    host.apply(Pin(pid=pid, start_ticks=ticks, cpus=back), **WHO)
-    assert os.sched_getaffinity(pid) == cores
-    host.apply(Stop(pid=pid, start_ticks=ticks), **WHO)
-    wait(lambda: stat(pid)[0] == "T")
-    host.apply(Stop(pid=pid, start_ticks=ticks, undo=True), **WHO)
-    wait(lambda: stat(pid)[0] != "T")
+    host.apply(Pin(pid=hog, start_ticks=ticks, cpus=back), **WHO)
+    assert os.sched_getaffinity(hog) == cores
+    host.apply(Stop(pid=hog, start_ticks=ticks), **WHO)
+    wait(lambda: stat(hog)[0] == "T")
+    host.apply(Stop(pid=hog, start_ticks=ticks, undo=True), **WHO)
+    wait(lambda: stat(hog)[0] != "T")
 
 
-def test_reused_pid_own_component_and_init_are_never_touched(supervisor: Supervisor) -> None:
-    """Another start time, a component's pid or pid 1 is refused, and nothing happens."""
-    pid = supervisor.state("sleeper").pid
+def test_reused_pid_own_component_and_init_are_never_touched(
+    supervisor: Supervisor, hog: int
+) -> None:
+    """Another start time, one of ours or pid 1 is refused, and nothing happens.
+
+    A process of the stack is known as such even while the supervisor cannot say who is whose.
+    """
+    component = supervisor.state("sleeper").pid
+    pid = hog
     ticks = int(stat(pid)[19])
     host = HostTarget(set, SystemClock())
     own = HostTarget(lambda: {pid}, SystemClock())
@@ -155,9 +182,13 @@ def test_reused_pid_own_component_and_init_are_never_touched(supervisor: Supervi
         host.apply(Renice(pid=pid, start_ticks=ticks + 1, nice=19), **WHO),
         own.apply(Renice(pid=pid, start_ticks=ticks, nice=19), **WHO),
         host.apply(Stop(pid=1, start_ticks=int(stat(1)[19])), **WHO),
+        host.apply(Stop(pid=component, start_ticks=int(stat(component)[19])), **WHO),
+        host.apply(Stop(pid=os.getpid(), start_ticks=int(stat(os.getpid())[19])), **WHO),
     ]
     assert [r.code for r in replies] == [
         "PROCESS_CHANGED",
+        "PROCESS_PROTECTED",
+        "PROCESS_PROTECTED",
         "PROCESS_PROTECTED",
         "PROCESS_PROTECTED",
     ]

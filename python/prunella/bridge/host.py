@@ -10,11 +10,13 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from prunella.bridge.supervisor import STACK_VARIABLE
 from prunella.control import Command, Pin, Renice, Reply, Stop
 from prunella.control.replies import Replies
 from prunella.errors import CommandUnsupportedError
 from prunella.values import Clock
 
+STACK_MARK = f"{STACK_VARIABLE}=".encode()
 _STAT_STATE, _STAT_PARENT, _STAT_START = 0, 1, 19
 _KTHREADD = 2
 
@@ -71,6 +73,8 @@ class HostTarget:
         fields = _stat(pid)
         if int(fields[_STAT_PARENT]) == _KTHREADD:
             raise _RefusedError("PROCESS_PROTECTED", f"pid {pid} is a thread of the kernel")
+        if _of_a_stack(pid):
+            raise _RefusedError("PROCESS_PROTECTED", f"pid {pid} belongs to a stack of Prunella")
         if int(fields[_STAT_START]) != start_ticks:
             raise _RefusedError(
                 "PROCESS_CHANGED",
@@ -98,6 +102,17 @@ def _act(command: Renice | Pin | Stop) -> dict[str, str]:
             return {"state": state}
 
 
+def _of_a_stack(pid: int) -> bool:
+    """Whether the process was started by a stack's supervisor, or by one of its processes.
+
+    Asked of the kernel, so that ours stay protected while the supervisor cannot say who they are.
+    """
+    try:
+        return STACK_MARK in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False  # another user's, or gone
+
+
 def _threads(pid: int) -> list[int]:
     """Every thread: priority and affinity are theirs, not the process's."""
     return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
@@ -111,7 +126,9 @@ def _set_autogroup(pid: int, nice: int) -> str:
     """
     path = Path(f"/proc/{pid}/autogroup")
     try:
-        before = path.read_text(encoding="ascii").rpartition("nice ")[2].strip()
+        group, _, before = path.read_text(encoding="ascii").strip().rpartition(" nice ")
+        if Path("/proc/self/autogroup").read_text(encoding="ascii").startswith(f"{group} "):
+            return ""  # our own group: slowing it down would slow the engine down
         path.write_text(str(nice), encoding="ascii")
     except OSError:
         return ""  # a kernel without autogroups

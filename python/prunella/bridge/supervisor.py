@@ -30,6 +30,8 @@ _LOG_BYTES_MAX = 20_000_000
 
 _ALREADY_STARTED = 60
 _NOT_RUNNING = 70
+STACK_VARIABLE = "PRUNELLA_STACK"
+"""Set in every process of a stack to the path of its home folder, and so in what they start."""
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +208,7 @@ class Supervisor:
 
     def _leftovers(self) -> list[int]:
         """Processes of this home that are still there: each has its path in the environment."""
-        mark = f"PRUNELLA_STACK={self._home.root}\0".encode()
+        mark = f"{STACK_VARIABLE}={self._home.root}\0".encode()
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -228,7 +230,7 @@ class Supervisor:
             "nodaemon=true",
             "silent=true",
             *(["user=root"] if os.geteuid() == 0 else []),
-            f'environment=PRUNELLA_STACK="{home}"',
+            f'environment={STACK_VARIABLE}="{home}"',
             "[unix_http_server]",
             f"file={_escape(str(self._socket))}",
             "chmod=0600",

@@ -75,7 +75,8 @@ class Components:
     def pids(self) -> dict[str, int] | None:
         """Component to pid, of those that have a process.
 
-        None when there is no supervisor to ask: then nobody knows, and nobody is called dead.
+        None when there is no supervisor to ask: then nobody knows who is who, so nobody is called
+        dead and nobody a stranger.
         """
         try:
             self.supervisor = int(self._pid_file.read_text(encoding="ascii"))
@@ -166,8 +167,9 @@ class ProcessCollector:
         self._hot_tids = {
             pid: self._hot_tids[pid] for pid in pids.values() if pid in self._hot_tids
         }
-        own = {*pids.values(), self._components.supervisor} - {0}
-        readings += self._strangers(emit, own, now_ns)
+        if known is not None:  # or one of our own would be taken for a stranger
+            own = {*pids.values(), self._components.supervisor} - {0}
+            readings += self._strangers(emit, own, now_ns)
         self._cpu.forget(now_ns - 10 * WINDOW_NS)
         self._delay.forget(now_ns - 10 * WINDOW_NS)
         return readings

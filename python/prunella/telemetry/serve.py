@@ -1,9 +1,9 @@
 """What every process shows of itself: /health, /ready, /metrics and /status on loopback.
 
 One thread over plain sockets, which knows GET and nothing else. A service imports this before it
-does its work, and the engine's way back after a crash begins with its imports. Beyond msgspec, which
-every service has, this costs 8 ms of CPU to import, the standard library's server 25 ms, and uvicorn
-with Starlette 140 ms (`bench/telemetry.py`).
+does its work, and the engine's way back after a crash begins with its imports. Beyond msgspec,
+which every service has, this costs 8 ms of CPU to import, the standard library's server 25 ms, and
+uvicorn with Starlette 140 ms (`bench/telemetry.py`).
 """
 
 import contextlib
