@@ -9,7 +9,7 @@ import engine_process
 import exchange_process
 import pytest
 from engine_process import Engine, wait_until
-from exchange_process import Exchange
+from exchange_process import DATA, Exchange
 from prunella.control import Halt, Kill, Restart, Resume, SetOrderRate, SwitchVenue
 from prunella.errors import CommandUnsupportedError
 from prunella.trading.engine import replay
@@ -153,15 +153,16 @@ def test_kill_switch_ends_new_orders_at_its_journal_entry(
     reply = engine.target().apply(Kill(), actor="ada", reason="test", key="k1")
     assert reply.ok
     assert reply.replaced["trading_state"] == "active"
-    submitted = engine.venue()["orders_submitted"]
     again = engine.target().apply(Kill(), actor="ada", reason="test", key="k1")
     assert again == reply
     frames = engine.venue()["frames"]
     wait_until(lambda: engine.venue()["frames"] > frames + 200, "the market to go on")
     assert engine.status()["trading_state"] == "halted"
-    assert engine.venue()["orders_submitted"] == submitted
     wait_until(lambda: engine.venue()["orders_open"] == 0, "all orders to be cancelled")
     _assert_books_agree(engine, exchange)
+    assert engine.stop() == 0
+    found = replay(engine.home.engine_journal)
+    assert 0 < int(found["last_order_seq"]) < reply.seq
 
 
 def test_kill_survives_a_crash_and_only_a_named_person_resumes(engine: Engine) -> None:
@@ -250,6 +251,25 @@ def test_dropped_connections_are_opened_again(engine: Engine, exchange: Exchange
     engine.wait_trading(fills=1)
     _settle(engine)
     _assert_books_agree(engine, exchange)
+
+
+def test_recorded_session_is_traded_and_its_journal_proves_itself(tmp_path: Path) -> None:
+    """The recorded BTCUSDT session, with its snapshot in mid-stream, at twenty times its pace."""
+    files = [DATA / "market" / f"binance_spot_btcusdt_2024080{day}.gz" for day in (8, 9)]
+    if not all(file.exists() for file in files):
+        pytest.skip(f"the recordings are not in {DATA} (set PRUNELLA_DATA)")
+    (tmp_path / "x").mkdir()
+    arguments = ("--speed", "20", "--orders-per-10s", "1000", "--market", *map(str, files))
+    with (
+        exchange_process.running(tmp_path / "x", *arguments) as exchange,
+        engine_process.running(tmp_path, {"primary": exchange}, EAGER) as engine,
+    ):
+        engine.wait_trading(fills=5)
+        assert engine.venue()["malformed"] == 0
+        _settle(engine)
+        _assert_books_agree(engine, exchange)
+        assert engine.stop() == 0
+        _assert_replay_proves_itself(engine)
 
 
 def test_second_engine_on_the_same_journal_is_refused(engine: Engine) -> None:

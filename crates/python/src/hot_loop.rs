@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 use serde::Deserialize;
 use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One venue's addresses and key.
@@ -97,14 +98,30 @@ struct Prepared {
 
 enum State {
     Prepared(Box<Prepared>),
-    Running(Loop),
+    Running(Arc<Loop>),
     Ended,
 }
 
 /// The trading thread; see `prunella.trading.runtime`.
-#[pyclass(module = "prunella._core")]
+///
+/// Frozen, with a lock that is never held while it waits: the status is asked for by other threads
+/// while one starts or stops.
+#[pyclass(frozen, module = "prunella._core")]
 pub struct HotLoop {
-    state: State,
+    state: Mutex<State>,
+}
+
+impl HotLoop {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> Option<Arc<Loop>> {
+        match &*self.state() {
+            State::Running(running) => Some(Arc::clone(running)),
+            State::Prepared(_) | State::Ended => None,
+        }
+    }
 }
 
 #[pymethods]
@@ -137,54 +154,48 @@ impl HotLoop {
             snapshot_every_ns: options.snapshot_every_ns.max(1_000_000),
             seed: options.seed,
         };
-        Ok(Self { state: State::Prepared(Box::new(Prepared { config, venues, options })) })
+        let prepared = Box::new(Prepared { config, venues, options });
+        Ok(Self { state: Mutex::new(State::Prepared(prepared)) })
     }
 
     /// Recovers from the journal and trades from now on.
-    fn start(&mut self, py: Python<'_>) -> PyResult<()> {
-        let State::Prepared(prepared) = core::mem::replace(&mut self.state, State::Ended) else {
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        let State::Prepared(prepared) = core::mem::replace(&mut *self.state(), State::Ended) else {
             return Err(raise(py, "UsageError", "a hot loop is started once".to_owned()));
         };
         let started = py.detach(|| {
             let Prepared { config, venues, options } = *prepared;
             Loop::start(config, venues, options)
         });
-        self.state = State::Running(started.map_err(|error| loop_error(py, &error))?);
+        let running = started.map_err(|error| loop_error(py, &error))?;
+        *self.state() = State::Running(Arc::new(running));
         Ok(())
     }
 
     /// Sends a command (JSON); the reply (JSON), or `None` when there was none in time.
     fn command(&self, py: Python<'_>, json: String, timeout_s: f64) -> Option<String> {
-        let State::Running(running) = &self.state else { return None };
+        let running = self.running()?;
         py.detach(|| running.command(json, Duration::from_secs_f64(timeout_s.clamp(0.0, 60.0))))
     }
 
     /// The newest status (JSON); empty before the first.
     fn status(&self) -> String {
-        match &self.state {
-            State::Running(running) => running.status(),
-            State::Prepared(_) | State::Ended => String::new(),
-        }
+        self.running().map_or_else(String::new, |running| running.status())
     }
 
     /// Lines for people since the last call.
     fn take_notes(&self) -> Vec<String> {
-        match &self.state {
-            State::Running(running) => running.take_notes(),
-            State::Prepared(_) | State::Ended => Vec::new(),
-        }
+        self.running().map_or_else(Vec::new, |running| running.take_notes())
     }
 
     #[getter]
     fn is_running(&self) -> bool {
-        matches!(&self.state, State::Running(running) if running.is_running())
+        self.running().is_some_and(|running| running.is_running())
     }
 
     /// Cancels all orders, writes a snapshot, ends the thread.
-    fn stop(&mut self, py: Python<'_>) -> PyResult<()> {
-        let State::Running(mut running) = core::mem::replace(&mut self.state, State::Ended) else {
-            return Ok(());
-        };
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(running) = self.running() else { return Ok(()) };
         py.detach(|| running.stop()).map_err(|error| loop_error(py, &error))
     }
 }
@@ -213,6 +224,7 @@ pub fn replay<'py>(
     answer.set_item("entries", told.entries)?;
     answer.set_item("frames", told.frames)?;
     answer.set_item("orders", told.orders)?;
+    answer.set_item("last_order_seq", told.last_order_seq)?;
     answer.set_item("checks", told.checks)?;
     answer.set_item("state_hash", feed::core::hex(&state_hash))?;
     answer.set_item("seconds", seconds)?;

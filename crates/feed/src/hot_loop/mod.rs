@@ -27,6 +27,7 @@ use journal::{Writer, snapshot};
 use machine::Machine;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -109,7 +110,8 @@ pub struct HotLoop {
     messages: SyncSender<Message>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<Result<(), LoopError>>>,
+    thread: Mutex<Option<JoinHandle<Result<(), LoopError>>>>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl HotLoop {
@@ -140,7 +142,10 @@ impl HotLoop {
         let notes = Arc::clone(&shared);
         let writer = spawn("snapshots", move || write_snapshots(&dir, &jobs, &notes))?;
         let (hot_waker, hot_shared) = (Arc::clone(&waker), Arc::clone(&shared));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
         let thread = spawn("hot", move || {
+            let _over = SetOnDrop(over);
             let hot_thread_cpu = options.cpu.filter(|&cpu| pin_thread(cpu).is_ok());
             let turns = status::Turns {
                 iterations: 0,
@@ -162,7 +167,7 @@ impl HotLoop {
             let _ = writer.join();
             ended
         })?;
-        Ok(HotLoop { messages, waker, shared, thread: Some(thread) })
+        Ok(HotLoop { messages, waker, shared, thread: Mutex::new(Some(thread)), is_over })
     }
 
     /// Sends a command and waits for the reply (JSON); `None` when the loop has ended or does not
@@ -187,18 +192,19 @@ impl HotLoop {
 
     /// Whether the thread still runs.
     pub fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        !self.is_over.load(Ordering::Acquire)
     }
 
     /// Cancels all orders, writes a snapshot and ends the thread; the error that it ended with.
     ///
     /// # Errors
     /// The loop had ended against its will.
-    pub fn stop(&mut self) -> Result<(), LoopError> {
+    pub fn stop(&self) -> Result<(), LoopError> {
         if self.messages.try_send(Message::Stop).is_ok() {
             self.waker.wake();
         }
-        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return Ok(()) };
         thread.join().unwrap_or_else(|_| {
             Err(LoopError::Config("the hot thread panicked; see the log".to_owned()))
         })
@@ -209,6 +215,15 @@ impl Drop for HotLoop {
     fn drop(&mut self) {
         // Whoever lets go without stopping gets the same clean end, without the reason.
         let _ = self.stop();
+    }
+}
+
+/// Tells that the hot thread has ended, however it did.
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

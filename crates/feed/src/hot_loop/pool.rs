@@ -384,3 +384,6 @@ fn count(outcomes: &mut Outcomes, purpose: Purpose, status: u16) {
         _ => outcomes.server_error += 1,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ pub struct Replay {
     pub frames: u64,
     /// Orders that the core sent in them.
     pub orders: u64,
+    /// The last entry that made the core send an order; 0 for none.
+    pub last_order_seq: u64,
     /// State hashes compared, all equal.
     pub checks: u64,
 }
@@ -60,8 +62,11 @@ pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>,
         told.entries += 1;
         told.frames += u64::from(matches!(input, Input::Frame { .. }));
         told.checks += u64::from(matches!(input, Input::Check { .. }));
-        told.orders +=
-            outputs.iter().filter(|output| matches!(output, Output::Place(_))).count() as u64;
+        let orders = outputs.iter().filter(|output| matches!(output, Output::Place(_))).count();
+        told.orders += orders as u64;
+        if orders > 0 {
+            told.last_order_seq = entry.seq;
+        }
         (told.last_seq, told.last_ns) = (entry.seq, entry.ts_ns);
     }
     Ok(core.map(|core| (core, told)))

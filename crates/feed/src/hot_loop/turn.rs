@@ -245,6 +245,7 @@ impl Turn {
         } = self;
         let at = &mut channels[index];
         let (venue, channel) = (at.venue, at.channel);
+        let is_market = channel == Channel::Market;
         for _ in 0..FRAMES_PER_TURN {
             let start_ns = monotonic_ns();
             let user = &mut users[venue.index()];
@@ -267,7 +268,7 @@ impl Turn {
                 users,
                 request,
                 wants_reconnect,
-                Some(start_ns),
+                is_market.then_some(start_ns),
             );
         }
         Ok(true)

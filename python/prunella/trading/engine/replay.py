@@ -15,8 +15,9 @@ def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int
 
     Returns:
         `entries`, `frames`, `orders` and `checks` (state hashes compared) that were replayed,
-        `from_seq`, `last_seq`, `state_hash`, `seconds`, `frames_per_second`, and `hash_equal`;
-        where a hash differs, only `hash_equal` (false) and `problem`.
+        `last_order_seq` (the last entry that made an order), `from_seq`, `last_seq`,
+        `state_hash`, `seconds`, `frames_per_second`, and `hash_equal`; where a hash differs, only
+        `hash_equal` (false) and `problem`.
 
     Raises:
         JournalError: An entry is damaged; trying again cannot help.

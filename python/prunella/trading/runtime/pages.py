@@ -40,7 +40,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         frame_rates: Frames a second by venue, as the caller measured them.
     """
     if not raw:
-        return {"trading_state": "starting", "venues": {}}
+        return {"trading_state": "not_running", "venues": {}}
     markets = {market["venue"]: market for market in raw["markets"]}
     return {
         "at_ns": raw["at_ns"],
