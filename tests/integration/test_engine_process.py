@@ -1,5 +1,6 @@
 """The engine as a process over real exchanges: trade, die, come back, be killed, go blind."""
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import engine_process
 import exchange_process
+import msgspec
 import pytest
 from engine_process import Engine, wait_until
 from exchange_process import DATA, Exchange
@@ -206,6 +208,36 @@ def test_commands_reply_with_the_state_that_they_replaced(engine: Engine) -> Non
     wait_until(lambda: engine.status()["trading_state"] == "halted", "the halt to show")
 
 
+def test_switched_venue_is_taken_at_by_a_pinned_thread_that_never_sleeps(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """Two venues, the hot thread bound and polling; after the switch the momentum takes there."""
+    (tmp_path / "b").mkdir()
+    cpu = min(os.sched_getaffinity(0))
+    settings = msgspec.structs.replace(
+        EAGER,
+        venues=dict.fromkeys(("primary", "backup"), EAGER.venues["primary"]),
+        loop=LoopSettings(cpu=cpu, busy_poll=True),
+    )
+    arguments = ("--seed", "4", "--speed", "3", "--orders-per-10s", "1000")
+    with (
+        exchange_process.running(tmp_path / "b", *arguments) as backup,
+        engine_process.running(
+            tmp_path, {"primary": exchange, "backup": backup}, settings
+        ) as engine,
+    ):
+        assert engine.status()["hot_thread_cpu"] == cpu
+        wait_until(lambda: bool(engine.venue("backup").get("reconciled")), "the backup")
+        reply = engine.target().apply(SwitchVenue(venue="backup"), actor="healing:x", reason="t")
+        assert reply.replaced["venue"] == "primary"
+        engine.wait_trading(fills=2, venue="backup")
+        assert engine.venue("backup")["active"]
+        assert not engine.venue("primary")["active"]
+        _settle(engine)
+        wait_until(lambda: engine.venue("backup")["orders_open"] == 0, "the backup to settle")
+        _assert_books_agree(engine, exchange)
+
+
 def test_frozen_exchange_is_stale_and_gets_no_order_until_it_is_back(
     engine: Engine, exchange: Exchange
 ) -> None:
@@ -270,6 +302,26 @@ def test_recorded_session_is_traded_and_its_journal_proves_itself(tmp_path: Path
         _assert_books_agree(engine, exchange)
         assert engine.stop() == 0
         _assert_replay_proves_itself(engine)
+
+
+def test_journal_that_cannot_be_written_ends_trading_and_the_process(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """No segment can be made any more: the process says so and ends, and sends no order blindly."""
+    loop = LoopSettings(snapshot_every_s=3600, journal_segment_bytes=1024 * 1024)
+    settings = msgspec.structs.replace(EAGER, loop=loop)
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        engine.wait_trading()
+        journal = engine.home.engine_journal
+        journal.rename(journal.with_name("gone"))
+        assert engine.process is not None
+        assert engine.process.wait(timeout=30) != 0
+        assert "the journal failed, trading stopped" in engine.log()
+        journal.with_name("gone").rename(journal)
+        engine.start()
+        engine.wait_ready()
+        _settle(engine)
+        _assert_books_agree(engine, exchange)
 
 
 def test_second_engine_on_the_same_journal_is_refused(engine: Engine) -> None:

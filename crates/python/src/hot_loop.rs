@@ -31,6 +31,7 @@ struct RunOptions {
     cpu: Option<usize>,
     busy_poll: bool,
     order_connections: usize,
+    journal_segment_bytes: usize,
     snapshot_every_entries: u64,
     snapshot_every_ns: i64,
     seed: u64,
@@ -147,6 +148,7 @@ impl HotLoop {
         }
         let options = Options {
             journal_dir,
+            segment_bytes: options.journal_segment_bytes,
             cpu: options.cpu,
             busy_poll: options.busy_poll,
             order_connections: options.order_connections.clamp(1, 64),

@@ -38,9 +38,6 @@ use values::Nanos;
 const MESSAGES_MAX: usize = 64;
 /// Lines that a person may read later; the oldest is dropped.
 const NOTES_MAX: usize = 256;
-/// A journal's segment: opening reads the last one whole, so it bounds the time of a restart.
-const SEGMENT_BYTES: usize = 16 * 1024 * 1024;
-
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -67,6 +64,8 @@ pub struct VenueAccess {
 pub struct Options {
     /// The journal's folder.
     pub journal_dir: PathBuf,
+    /// Bytes of a segment: opening reads the last one whole, so it bounds the time of a restart.
+    pub segment_bytes: usize,
     /// The processor to bind the hot thread to.
     pub cpu: Option<usize>,
     /// Never sleep: takes a whole processor and saves the wake-up.
@@ -132,7 +131,7 @@ impl HotLoop {
                 venues.len()
             )));
         }
-        let (machine, told) = recover(config, &options.journal_dir)?;
+        let (machine, told) = recover(config, &options)?;
         let system = |source| LoopError::System { doing: "make its descriptors", source };
         let waker = Arc::new(Waker::new().map_err(system)?);
         let shared = Arc::new(Shared::default());
@@ -244,9 +243,10 @@ fn write_snapshots(dir: &Path, jobs: &Receiver<turn::SnapshotJob>, shared: &Shar
 }
 
 /// Opens the journal, begins it when it is empty, and replays it otherwise.
-fn recover(config: CoreConfig, dir: &Path) -> Result<(Machine, Replay), LoopError> {
-    let options = journal::Options { segment_bytes: SEGMENT_BYTES, ..Default::default() };
-    let (mut journal, _) = Writer::open(dir, options)?;
+fn recover(config: CoreConfig, options: &Options) -> Result<(Machine, Replay), LoopError> {
+    let dir = &options.journal_dir;
+    let kept = journal::Options { segment_bytes: options.segment_bytes, ..Default::default() };
+    let (mut journal, _) = Writer::open(dir, kept)?;
     if let Some((core, told)) = replay(dir, true)? {
         recovery::check_config(core.engine().config(), &config)?;
         return Ok((Machine::new(journal, core, told.last_ns), told));

@@ -36,6 +36,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         busy_poll: Never sleep: saves the wake-up and takes a whole processor.
         order_connections: Kept-open connections for orders at each venue.
         snapshot_every_s: A snapshot after this time, seconds; a restart replays at most as much.
+        journal_segment_bytes: Size of the journal's files. A restart reads the last one whole, so
+            it bounds how long that takes.
         snapshot_every_entries: Or after this many journal entries.
         seed: Seed of the jitter of reconnects.
     """
@@ -45,6 +47,7 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     order_connections: int = 4
     snapshot_every_s: float = 10.0
     snapshot_every_entries: int = 100_000
+    journal_segment_bytes: int = 16 * 1024 * 1024
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -52,6 +55,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         at_least("cpu", self.cpu, -1)
         at_least("order_connections", self.order_connections, 1)
         at_least("snapshot_every_entries", self.snapshot_every_entries, 1)
+        # An entry must fit into one, and a depth snapshot of 5,000 levels has 300 kB.
+        at_least("journal_segment_bytes", self.journal_segment_bytes, 1024 * 1024)
         if self.snapshot_every_s <= 0:
             raise ValueError(f"snapshot_every_s: expected above 0, found {self.snapshot_every_s}")
 
@@ -61,6 +66,7 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "cpu": None if self.cpu < 0 else self.cpu,
             "busy_poll": self.busy_poll,
             "order_connections": self.order_connections,
+            "journal_segment_bytes": self.journal_segment_bytes,
             "snapshot_every_entries": self.snapshot_every_entries,
             "snapshot_every_ns": int(self.snapshot_every_s * 1e9),
             "seed": self.seed,
