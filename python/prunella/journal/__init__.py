@@ -1,10 +1,11 @@
 """Append, read, verify: entries in, numbered and chained on the disk; proofs about them out.
 
 `log` is the journal itself, `merkle` the tree and its proofs, `ledger` a journal of records under
-signed checkpoints, `verification` the check that anyone can make offline, `keys` what it is signed
-with.
+signed checkpoints, `verification` the check that anyone can make offline, `bundle` chosen records
+with their proofs in one file, `proof` the auditor's own check of it, `keys` what it is signed with.
 """
 
+from prunella.journal.bundle import Evidence, Proven, export_bundle, prove
 from prunella.journal.checkpoint import Checkpoint
 from prunella.journal.keys import ensure_key_pair, load_private_key, load_public_key
 from prunella.journal.ledger import Ledger, LedgerEntry, read_ledger
@@ -20,16 +21,20 @@ from prunella.journal.verification import Verified, verify_ledger
 __all__ = [
     "Checkpoint",
     "Entry",
+    "Evidence",
     "JournalReader",
     "JournalWriter",
     "Ledger",
     "LedgerEntry",
     "MerkleTree",
+    "Proven",
     "Verified",
     "ensure_key_pair",
+    "export_bundle",
     "load_private_key",
     "load_public_key",
     "merkle_leaf",
+    "prove",
     "read",
     "read_ledger",
     "verify",

@@ -6,7 +6,7 @@ altered, dropped, reordered or added to by anyone without the key unseen, and wh
 kept elsewhere covers, not even with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -32,7 +32,7 @@ CHECKPOINT_ENTRIES = 1_000
 """An append signs by itself when so many are unsigned: the same bound, however fast they come."""
 
 T = TypeVar("T")
-Record = msgspec.Struct | dict[str, object]
+Record = msgspec.Struct | Mapping[str, object]
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -274,5 +274,7 @@ def compare(tree: MerkleTree, checkpoint: Checkpoint, name: str, *, good: int = 
 
 
 def _incident_of(record: Record) -> str:
-    own = record.get("incident") if isinstance(record, dict) else getattr(record, "incident", "")
+    if not isinstance(record, Mapping):
+        record = {"incident": getattr(record, "incident", "")}
+    own = record.get("incident")
     return own if isinstance(own, str) else ""

@@ -1,5 +1,21 @@
 """The ledger read as evidence: a folder in; the healing plane's trail, typed and in order, out."""
 
-from prunella.healing.audit.trail import Entry, incident_entries, read_trail
+from prunella.healing.audit.trail import (
+    Entry,
+    IncidentTrail,
+    Link,
+    incident_entries,
+    incident_evidence,
+    incident_trail,
+    read_trail,
+)
 
-__all__ = ["Entry", "incident_entries", "read_trail"]
+__all__ = [
+    "Entry",
+    "IncidentTrail",
+    "Link",
+    "incident_entries",
+    "incident_evidence",
+    "incident_trail",
+    "read_trail",
+]
