@@ -1,0 +1,45 @@
+"""The table of metrics against those who write them and those who look at them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prunella.healing.diagnose import AGENTS
+from prunella.telemetry.catalogue import METRICS, domain_of
+
+PACKAGE = Path(__file__).parents[2] / "python" / "prunella"
+WRITERS = {
+    "trading/runtime/pages.py": re.compile(
+        r"f['\"]([a-z_]+)(?:\{\{| \{)|^        \"((?:[a-z]+_)+[a-z]+)\": (?!\")", re.MULTILINE
+    ),
+    "exchange/operations.py": re.compile(r"# TYPE ([a-z_]+)"),
+    "telemetry/processes.py": re.compile(r"emit\(\s*\"([a-z_]+)\""),
+    "telemetry/host.py": re.compile(r"emit\(\s*\"([a-z_]+)\""),
+    "telemetry/scrape.py": re.compile(r"reading\(\"([a-z_]+)\""),
+}
+DERIVED = {"heartbeat_age_seconds", "telemetry_age_seconds"}
+"""An agent makes these itself, from what it hears and when."""
+
+
+@pytest.mark.parametrize("path", WRITERS)
+def test_metric_that_is_written_is_in_the_table(path: str) -> None:
+    """Nothing that our processes say is dropped for want of a row."""
+    text = (PACKAGE / path).read_text(encoding="utf-8")
+    found = WRITERS[path].findall(text[max(text.find("def metrics_page"), 0) :])
+    names = {name for groups in found for name in ([groups] if isinstance(groups, str) else groups)}
+    names.discard("")
+    assert len(names) >= 3
+    assert {name for name in names if domain_of(name) is None} == set()
+
+
+def test_agent_looks_only_at_metrics_of_its_domain() -> None:
+    """A metric that an agent watches is one that the bus brings to it."""
+    for name, spec in AGENTS.items():
+        for watch in spec.watches:
+            if watch.metric not in DERIVED:
+                assert domain_of(watch.metric) == spec.domain, f"{name}: {watch.metric}"
+
+
+def test_each_metric_says_what_it_is() -> None:
+    """Each row has a unit and a meaning for people."""
+    assert all(row.unit and row.help for row in METRICS.values())
