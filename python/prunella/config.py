@@ -31,7 +31,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of a section of the settings."""
 
 
-class StackSettings(Section):
+class StackSettings(Section, frozen=True):
     """Where the processes listen.
 
     Attributes:
@@ -41,7 +41,7 @@ class StackSettings(Section):
     port_base: int = 18_080
 
 
-class MarketSettings(Section):
+class MarketSettings(Section, frozen=True):
     """What the simulated exchanges play.
 
     Attributes:
@@ -55,7 +55,7 @@ class MarketSettings(Section):
     seed: int = 7
 
 
-class HealingSettings(Section):
+class HealingSettings(Section, frozen=True):
     """How far the healing plane may go.
 
     Attributes:
@@ -65,7 +65,7 @@ class HealingSettings(Section):
     autonomy: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All settings of a stack, as `settings.toml` in its home folder has them."""
 
     stack: StackSettings = msgspec.field(default_factory=StackSettings)

@@ -153,7 +153,7 @@ class Whole:
                 for name, agent in self.agents.items():
                     if world.up[name] and batch.domain == agent.spec.domain:
                         agent.observe(batch, world.now_ns)
-            for beating in world.heartbeats():
+            for beating in (name for name in self.agents if world.up[name]):
                 plane.hear_heartbeat(beating, world.now_ns)
                 self.agents["agent-execution"].hear(beating, world.now_ns)
             for name, agent in self.agents.items():

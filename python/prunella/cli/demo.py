@@ -54,7 +54,7 @@ def run_demo(
         started_ns = clock.now_ns()
         stack = _bring_up(home, settings, view, console)
         try:
-            truths = _play(stack, settings, view, console)
+            truths = _play(stack, view, console)
             report = conclude(stack, SCENARIOS["demo"], truths, started_ns=started_ns)
         finally:
             stack.close()
@@ -80,7 +80,7 @@ def _bring_up(home: Home, settings: Settings, view: LiveView, console: Console) 
         return start(home, settings, tell)
 
 
-def _play(stack: RunningStack, settings: Settings, view: LiveView, console: Console) -> list[Truth]:
+def _play(stack: RunningStack, view: LiveView, console: Console) -> list[Truth]:
     """Runs the scenario beside the picture; hands back what was injected."""
     truths: list[Truth] = []
     failure: list[BaseException] = []

@@ -4,7 +4,7 @@ from prunella.cli.live import LiveView
 from prunella.evaluation.stack import RunningStack
 
 _SLOW_EVERY = 4
-"""Processes are asked for their health on every fourth look: the picture must not load the stack."""
+"""Processes are asked for their health on every fourth look: a picture must not load the stack."""
 
 
 class Poller:

@@ -1,8 +1,8 @@
 """What was injected and what the ledger says in; one scored row per fault out.
 
 The healing plane never sees the truth records, and the scorer never asks the healing plane: it
-reads the ledger alone. Matching is one to one: an incident belongs to the fault during whose time it was
-opened; an incident outside of every fault's time is a false alarm.
+reads the ledger alone. Matching is one to one: an incident belongs to the fault during whose time
+it was opened; an incident outside of every fault's time is a false alarm.
 """
 
 from collections.abc import Iterable, Sequence

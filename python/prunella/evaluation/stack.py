@@ -83,11 +83,11 @@ class RunningStack:
 
     def ready(self, component: str) -> bool:
         """Whether the component says that it does its job."""
-        return self._request("GET", self.ports[component], "/ready", token="read.token") is not None
+        return self._request("GET", self.ports[component], "/ready", key="read.token") is not None
 
     def get(self, component: str, path: str) -> Any:
         """The JSON that a component serves at `path`, or None when it does not answer."""
-        body = self._request("GET", self.ports[component], path, token="read.token")
+        body = self._request("GET", self.ports[component], path, key="read.token")
         return None if body is None else msgspec.json.decode(body)
 
     def healthy(self) -> bool:
@@ -100,6 +100,14 @@ class RunningStack:
         for component in self.ports:
             if not any(s.name == component and s.state == "RUNNING" for s in states):
                 return f"{component} is not running"
+        if why := self._why_not_trading():
+            return why
+        for incident in self.healing.incidents():
+            if incident.state not in {"resolved", "suppressed"}:
+                return f"{incident.id} is {incident.state}"
+        return ""
+
+    def _why_not_trading(self) -> str:
         engine = self.get("engine", "/status")
         if engine is None:
             return "the engine does not answer"
@@ -110,9 +118,6 @@ class RunningStack:
                 return f"{name} is {venue['state']}"
             if venue["orders_unknown"]:
                 return f"{name} has orders of unknown fate"
-        for incident in self.healing.incidents():
-            if incident.state not in {"resolved", "suppressed"}:
-                return f"{incident.id} is {incident.state}"
         return ""
 
     def engine_core(self) -> int:
@@ -136,7 +141,7 @@ class RunningStack:
             "POST",
             self.ports[f"exchange-{venue}"],
             f"/admin/{what}",
-            token="admin.token",
+            key="admin.token",
             body=msgspec.json.encode(body),
         )
         if answer is None:
@@ -165,11 +170,11 @@ class RunningStack:
         self._children.clear()
 
     def _request(
-        self, method: str, port: int, path: str, *, token: str, body: bytes | None = None
+        self, method: str, port: int, path: str, *, key: str, body: bytes | None = None
     ) -> bytes | None:
         """One loopback request; None when refused, late or not 200."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HTTP_TIMEOUT_S)
-        secret = self.home.key(token).read_text(encoding="ascii").strip()
+        secret = self.home.key(key).read_text(encoding="ascii").strip()
         try:
             connection.request(
                 method,

@@ -53,6 +53,6 @@ class Fault(Protocol):
         """
         ...
 
-    def revert(self, stack: RunningStack, injection: Injection) -> None:
+    def revert(self, stack: RunningStack, injection: Injection, /) -> None:
         """Takes back what was done; harmless when there is nothing left to take back."""
         ...

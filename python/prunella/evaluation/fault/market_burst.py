@@ -23,7 +23,7 @@ class MarketBurst:
             stack.admin(venue, "market", {"speed": FACTOR * stack.market_speed})
         return Injection(commanded_ns=commanded_ns, effective_ns=stack.clock.now_ns(), culprit="")
 
-    def revert(self, stack: RunningStack, injection: Injection) -> None:
+    def revert(self, stack: RunningStack, _injection: Injection) -> None:
         """Back to the usual speed."""
         for venue in ("primary", "backup"):
             stack.admin(venue, "market", {"speed": stack.market_speed})

@@ -34,6 +34,6 @@ class OrderPathOverload:
             culprit="exchange-primary",
         )
 
-    def revert(self, stack: RunningStack, injection: Injection) -> None:
+    def revert(self, stack: RunningStack, _injection: Injection) -> None:
         """Gives the order path its capacity back."""
         stack.admin("primary", "behaviour", {"order_capacity_per_second": None})
