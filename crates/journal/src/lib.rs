@@ -12,10 +12,12 @@
 //! * [`snapshot`] keeps the last states of whatever the entries are applied to.
 //! * [`merkle`] proves that an entry is in the log, and that the log only ever grew (RFC 9162).
 
+mod ahead;
 mod error;
 mod format;
 pub mod merkle;
 mod reader;
+mod segment;
 pub mod snapshot;
 mod writer;
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::JournalError;
 use crate::format::Chain;
-use crate::writer::sync_dir;
+use crate::segment::sync_dir;
 
 const MAGIC: [u8; 8] = *b"PRNSNAP\0";
 const VERSION: u32 = 1;

@@ -6,12 +6,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use memmap2::{Advice, MmapMut};
 use values::Nanos;
 
 use crate::JournalError;
+use crate::ahead::{AHEAD_BYTES, Ahead};
 use crate::format::{self, Chain, ENTRY_OVERHEAD, GENESIS, SEGMENT_HEADER};
 use crate::reader::{Reader, TornTail};
+use crate::segment::{self, Segment};
 
 /// Default size of a segment: a busy day makes few files, and a lost one is a small part of it.
 pub const SEGMENT_BYTES: usize = 64 * 1024 * 1024;
@@ -19,10 +20,6 @@ pub const SEGMENT_BYTES: usize = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN: usize = 4096;
 /// Largest segment: an entry's size must fit its 32-bit field.
 const SEGMENT_BYTES_MAX: usize = 1 << 30;
-/// Pages made present at once ahead of the pen. Without it every fifteenth small entry would pay
-/// a page fault; with much more, one entry in thousands would pay for all of them.
-const PREFAULT_BYTES: usize = 64 * 1024;
-
 /// What an acknowledged entry survives.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -60,10 +57,13 @@ pub struct Recovery {
 pub struct Writer {
     dir: PathBuf,
     options: Options,
-    file: File,
-    map: MmapMut,
+    /// Declared, and so dropped, before the segment whose pages its thread touches.
+    ahead: Ahead,
+    segment: Segment,
     at: usize,
-    populated: usize,
+    /// How far pages were asked for, and from where on more will be.
+    asked: usize,
+    ask_from: usize,
     last_seq: u64,
     chain: Chain,
     poisoned: bool,
@@ -87,10 +87,11 @@ impl Writer {
             .map_err(JournalError::io("make", dir))?;
         let lock = lock(dir)?;
         let mut segments = format::list_segments(dir)?;
-        let unborn = drop_unborn_segment(dir, &mut segments)?;
+        let unborn = segment::drop_unborn(dir, &mut segments)?;
         let Some(last) = segments.last().copied() else {
-            let (file, map) = create_segment(dir, 1, &GENESIS, options)?;
-            let writer = Self::at(dir, options, (file, map), lock);
+            let mut first = segment::prepare(dir, options.segment_bytes)?;
+            segment::finish(dir, &mut first, 1, &GENESIS, options)?;
+            let writer = Self::at(dir, options, first, lock)?;
             return Ok((writer, Recovery { last_seq: 0, cut: None }));
         };
         for first in &segments {
@@ -109,29 +110,36 @@ impl Writer {
             });
         }
         let (_, at) = reader.position().expect("a segment was opened");
-        let mut opened = open_segment(&format::segment_path(dir, last), options)?;
-        erase(&mut opened.1, at);
-        let mut writer = Self::at(dir, options, opened, lock);
-        (writer.at, writer.populated) = (at, at);
+        let path = format::segment_path(dir, last);
+        let mut opened = segment::open(&path, options.segment_bytes)?;
+        segment::erase(&mut opened.map, at);
+        let mut writer = Self::at(dir, options, opened, lock)?;
+        (writer.at, writer.asked, writer.ask_from) = (at, at, at);
         (writer.last_seq, writer.chain) = (reader.last_seq(), reader.chain());
         writer.sync()?;
         let recovery = Recovery { last_seq: writer.last_seq, cut: reader.torn().cloned() };
         Ok((writer, recovery))
     }
 
-    fn at(dir: &Path, options: Options, (file, map): (File, MmapMut), lock: File) -> Self {
-        Self {
+    fn at(
+        dir: &Path,
+        options: Options,
+        segment: Segment,
+        lock: File,
+    ) -> Result<Self, JournalError> {
+        Ok(Self {
             dir: dir.to_path_buf(),
             options,
-            file,
-            map,
+            ahead: Ahead::start(dir, options.segment_bytes)?,
+            segment,
             at: SEGMENT_HEADER,
-            populated: SEGMENT_HEADER,
+            asked: SEGMENT_HEADER,
+            ask_from: SEGMENT_HEADER,
             last_seq: 0,
             chain: GENESIS,
             poisoned: false,
             _lock: lock,
-        }
+        })
     }
 
     /// Appends one entry whose payload is the parts one after the other; returns its number.
@@ -150,13 +158,13 @@ impl Writer {
         if self.poisoned {
             return Err(JournalError::Poisoned);
         }
-        if self.at + taken > self.map.len() {
+        if self.at + taken > self.segment.map.len() {
             self.rotate(bytes)?;
         }
-        if self.at + taken > self.populated {
-            self.populate(taken);
+        if self.at >= self.ask_from {
+            self.look_ahead();
         }
-        let slot = &mut self.map[self.at..self.at + taken];
+        let slot = &mut self.segment.map[self.at..self.at + taken];
         let seq = self.last_seq + 1;
         self.chain = format::write_entry(slot, seq, ts_ns, kind, payload, &self.chain);
         self.at += taken;
@@ -175,7 +183,7 @@ impl Writer {
             return Ok(());
         }
         // fdatasync also writes what was changed through the mapping: on Linux both are one cache.
-        self.file.sync_data().map_err(|error| {
+        self.segment.file.sync_data().map_err(|error| {
             self.poisoned = true;
             JournalError::io("sync", &self.dir)(error)
         })
@@ -200,19 +208,27 @@ impl Writer {
         }
         // The old segment goes to the disk first: a later one must never be the only survivor.
         self.sync()?;
-        let next = create_segment(&self.dir, self.last_seq + 1, &self.chain, self.options)?;
-        (self.file, self.map) = next;
-        (self.at, self.populated) = (SEGMENT_HEADER, SEGMENT_HEADER);
+        let mut next = match self.ahead.take() {
+            Some(prepared) => prepared?,
+            None => segment::prepare(&self.dir, self.options.segment_bytes)?,
+        };
+        segment::finish(&self.dir, &mut next, self.last_seq + 1, &self.chain, self.options)?;
+        self.ahead.retire(std::mem::replace(&mut self.segment, next));
+        (self.at, self.asked, self.ask_from) = (SEGMENT_HEADER, SEGMENT_HEADER, SEGMENT_HEADER);
         Ok(())
     }
 
-    /// Makes the pages of the next entry, and some after it, present and writable.
+    /// Has the pages after these made present, and from the middle on the next segment.
     #[cold]
-    fn populate(&mut self, taken: usize) {
-        let end = (self.at + taken + PREFAULT_BYTES).min(self.map.len());
-        // Older kernels do not know this advice; then each page faults when it is first written.
-        let _ = self.map.advise_range(Advice::PopulateWrite, self.at, end - self.at);
-        self.populated = end;
+    fn look_ahead(&mut self) {
+        let length = self.segment.map.len();
+        let end = (self.at + 2 * AHEAD_BYTES).min(length);
+        self.ahead.populate(&mut self.segment.map[self.asked..end]);
+        if self.at > length / 2 {
+            self.ahead.prepare();
+        }
+        self.asked = end;
+        self.ask_from = if end < length { end - AHEAD_BYTES } else { usize::MAX };
     }
 }
 
@@ -245,99 +261,6 @@ fn lock(dir: &Path) -> Result<File, JournalError> {
     Ok(file)
 }
 
-/// A last segment whose header never reached the disk holds no entry: it is removed, to be made
-/// again when it is needed. Returns the number that it was to begin with.
-fn drop_unborn_segment(dir: &Path, segments: &mut Vec<u64>) -> Result<Option<u64>, JournalError> {
-    let Some(last) = segments.last().copied() else { return Ok(None) };
-    let path = format::segment_path(dir, last);
-    let file = File::open(&path).map_err(JournalError::io("open", &path))?;
-    // SAFETY: we hold the lock, so nobody shortens the file.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(JournalError::io("map", &path))?;
-    let header = &map[..map.len().min(SEGMENT_HEADER)];
-    let blank = header.len() < SEGMENT_HEADER || header.iter().all(|byte| *byte == 0);
-    let alone = segments.len() == 1 && last != 1;
-    if !blank || alone || format::later_entry(&map, SEGMENT_HEADER, last - 1).is_some() {
-        return Ok(None);
-    }
-    remove_if_exists(&path)?;
-    segments.pop();
-    Ok(Some(last))
-}
-
-fn remove_if_exists(path: &Path) -> Result<(), JournalError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(JournalError::io("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes a segment under a passing name and gives it its own only when its header is in it.
-fn create_segment(
-    dir: &Path,
-    first_seq: u64,
-    before: &Chain,
-    options: Options,
-) -> Result<(File, MmapMut), JournalError> {
-    let passing = dir.join("next.unfinished");
-    remove_if_exists(&passing)?;
-    let (file, mut map) = open_segment(&passing, options)?;
-    format::write_segment_header(&mut map[..SEGMENT_HEADER], first_seq, before);
-    let path = format::segment_path(dir, first_seq);
-    let durable = options.durability == Durability::Power;
-    if durable {
-        file.sync_all().map_err(JournalError::io("sync", &passing))?;
-    }
-    std::fs::rename(&passing, &path).map_err(JournalError::io("name", &path))?;
-    if durable {
-        sync_dir(dir)?;
-    }
-    Ok((file, map))
-}
-
-/// Returns when the folder's list of names is on the disk.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(JournalError::io("sync", dir))
-}
-
-/// Opens or makes a segment of full length with all its blocks reserved: a write through a mapping
-/// has no way to report a full disk but SIGBUS.
-fn open_segment(path: &Path, options: Options) -> Result<(File, MmapMut), JournalError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(JournalError::io("open", path))?;
-    let length = file.metadata().map_err(JournalError::io("look at", path))?.len();
-    let bytes = length.max(options.segment_bytes as u64);
-    // SAFETY: a plain system call on a descriptor that we own.
-    let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, bytes as libc::off_t) };
-    if code == libc::ENOSPC || code == libc::EDQUOT {
-        if length == 0 {
-            remove_if_exists(path)?;
-        }
-        return Err(JournalError::NoSpace { path: path.to_path_buf(), bytes });
-    }
-    if code != 0 {
-        let error = io::Error::from_raw_os_error(code);
-        return Err(JournalError::io("reserve space for", path)(error));
-    }
-    // SAFETY: we hold the lock, so nobody else writes, and nobody shortens the file.
-    let map = unsafe { MmapMut::map_mut(&file) }.map_err(JournalError::io("map", path))?;
-    Ok((file, map))
-}
-
-/// Zeroes what was left behind the last good entry, touching only what is not zero already.
-fn erase(map: &mut MmapMut, from: usize) {
-    if let Some(last) = map[from..].iter().rposition(|byte| *byte != 0) {
-        map[from..=from + last].fill(0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,11 +273,11 @@ mod tests {
         writer.append(0, 0, &[b"first"]).unwrap();
         // A pipe cannot be synced: the system refuses as it would for a disk that has gone.
         let good = std::mem::replace(
-            &mut writer.file,
+            &mut writer.segment.file,
             std::os::fd::OwnedFd::from(std::io::pipe().unwrap().1).into(),
         );
         assert!(matches!(writer.sync(), Err(JournalError::Io { doing: "sync", .. })));
-        writer.file = good;
+        writer.segment.file = good;
         assert!(matches!(writer.sync(), Err(JournalError::Poisoned)));
         assert!(matches!(writer.append(0, 0, &[b"second"]), Err(JournalError::Poisoned)));
     }

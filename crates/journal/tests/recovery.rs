@@ -227,6 +227,25 @@ fn missing_or_swapped_segment_is_refused() {
 }
 
 #[test]
+fn segments_made_ahead_are_used_and_the_unused_one_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { segment_bytes: 4 * 1024 * 1024, ..OPTIONS };
+    for life in 1..=3_u64 {
+        let (mut writer, _) = Writer::open(dir.path(), options).unwrap();
+        for _ in 0..6_000 {
+            let number = writer.last_seq() + 1;
+            writer.append(0, 0, &[&payload(number, 1_000)]).unwrap();
+        }
+        drop(writer);
+        let content = read(dir.path()).unwrap();
+        assert_eq!(content.len() as u64, life * 6_000);
+        assert!(content.iter().all(|(seq, _, _, bytes)| *bytes == payload(*seq, 1_000)));
+        assert!(!dir.path().join("next.unfinished").exists());
+    }
+    assert_eq!(segments(dir.path()).len(), 5);
+}
+
+#[test]
 fn second_writer_is_refused_with_the_first_ones_pid() {
     let dir = tempfile::tempdir().unwrap();
     let first = Writer::open(dir.path(), OPTIONS).unwrap();
