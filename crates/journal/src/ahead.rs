@@ -5,6 +5,7 @@
 //! the writer comes there. When that thread is late, the writer is merely slower, never wrong.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -26,7 +27,8 @@ enum Job {
 /// The writer's end of the thread.
 pub(crate) struct Ahead {
     jobs: Option<SyncSender<Job>>,
-    prepared: Receiver<Result<Segment, JournalError>>,
+    /// Never locked, only owned: a receiver by itself would keep the writer from being `Sync`.
+    prepared: Mutex<Receiver<Result<Segment, JournalError>>>,
     preparing: bool,
     thread: Option<JoinHandle<()>>,
     dir: PathBuf,
@@ -59,7 +61,7 @@ impl Ahead {
             .map_err(JournalError::io("start a thread for", dir))?;
         Ok(Self {
             jobs: Some(jobs),
-            prepared,
+            prepared: Mutex::new(prepared),
             preparing: false,
             thread: Some(thread),
             dir: dir.to_path_buf(),
@@ -81,7 +83,8 @@ impl Ahead {
 
     /// The prepared segment, if one was asked for; waits for it if need be.
     pub(crate) fn take(&mut self) -> Option<Result<Segment, JournalError>> {
-        std::mem::take(&mut self.preparing).then(|| self.prepared.recv().ok()).flatten()
+        let prepared = self.prepared.get_mut().ok()?;
+        std::mem::take(&mut self.preparing).then(|| prepared.recv().ok()).flatten()
     }
 
     /// Lets go of a finished segment.
@@ -95,7 +98,7 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         self.jobs = None;
         let _ = self.thread.take().map(JoinHandle::join);
-        if self.prepared.try_recv().is_ok() {
+        if self.prepared.get_mut().is_ok_and(|prepared| prepared.try_recv().is_ok()) {
             let _ = segment::discard_prepared(&self.dir);
         }
     }
