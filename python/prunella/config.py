@@ -2,7 +2,9 @@
 
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +28,9 @@ COMPONENTS = (
 """Every process of a stack, in the order of starting; its position gives its HTTP port. The healing
 plane starts last and so stops first: it must not take a planned end for faults."""
 
+PORT_MIN = 1_024
+PORT_MAX = 65_535
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a section of the settings."""
@@ -40,12 +45,22 @@ class StackSettings(Section, frozen=True):
 
     port_base: int = 18_080
 
+    def __post_init__(self) -> None:
+        """Refuses ports that are not there, or that only root may listen on."""
+        last = PORT_MAX - len(COMPONENTS) + 1
+        if not PORT_MIN <= self.port_base <= last:
+            raise ValueError(
+                f"port_base: expected {PORT_MIN} to {last}, found {self.port_base}: each of "
+                f"{len(COMPONENTS)} processes takes the next port"
+            )
+
 
 class MarketSettings(Section, frozen=True):
     """What the simulated exchanges play.
 
     Attributes:
         recordings: Recorded sessions, one after the other; empty: a seeded synthetic order flow.
+            A relative path begins at the folder of the settings file.
         speed: 1 is as recorded.
         seed: Seed of the synthetic flow and of everything random in the exchanges.
     """
@@ -54,15 +69,40 @@ class MarketSettings(Section, frozen=True):
     speed: float = 1.0
     seed: int = 7
 
+    def __post_init__(self) -> None:
+        """Refuses a market that stands still or runs backwards."""
+        if not self.speed > 0:
+            raise ValueError(f"speed: expected more than 0, found {self.speed}")
+
+
+Autonomy = Literal["act", "ask", "observe"]
+
+
+class AutonomySettings(Section, frozen=True, rename="kebab"):
+    """What each workflow may do by itself: `act`, `ask` a person first, or only `observe`.
+
+    A field for each, so that a misspelt name is refused and not taken for "no restriction".
+    """
+
+    restart_with_warm_up: Autonomy = "act"
+    reroute_to_backup_venue: Autonomy = "act"
+    contain_cpu_offender: Autonomy = "act"
+    back_off_and_shed: Autonomy = "act"
+
+    def by_workflow(self) -> dict[str, Autonomy]:
+        """The same by the workflows' catalogue names."""
+        found: dict[str, Autonomy] = msgspec.to_builtins(self)
+        return found
+
 
 class HealingSettings(Section, frozen=True):
     """How far the healing plane may go.
 
     Attributes:
-        autonomy: Per workflow `act`, `ask` or `observe`; a workflow that is not named may act.
+        autonomy: Per workflow.
     """
 
-    autonomy: dict[str, str] = msgspec.field(default_factory=dict)
+    autonomy: AutonomySettings = msgspec.field(default_factory=AutonomySettings)
 
 
 class Settings(Section, frozen=True):
@@ -90,18 +130,27 @@ def load(path: Path) -> Settings:
     """Reads settings; a file that is not there gives the defaults.
 
     Raises:
-        ConfigError: Not TOML, an unknown key, a wrong type or a value out of range; the message
-            names the file and the key.
+        ConfigError: Not TOML, an unknown key, a wrong type, a value out of range, or tables that
+            do not fit together; the message names the file and the key.
     """
-    if not path.exists():
-        return Settings()
-    text = path.read_text(encoding="utf-8")
     try:
-        return msgspec.toml.decode(text, type=Settings)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the settings: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: not UTF-8 text: {error}") from None
+    try:
+        settings = msgspec.toml.decode(text, type=Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}{_nearest(str(error))}") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    _check_trading(settings.trading, path)
+    recordings = tuple(str(path.parent / each) for each in settings.market.recordings)
+    market = msgspec.structs.replace(settings.market, recordings=recordings)
+    return msgspec.structs.replace(settings, market=market)
 
 
 def save(settings: Settings, path: Path) -> None:
@@ -112,29 +161,66 @@ def save(settings: Settings, path: Path) -> None:
     fresh.replace(path)
 
 
+def _check_trading(trading: TradingSettings, path: Path) -> None:
+    """Tells here, and not in the log of a process that died, what does not fit together.
+
+    Raises:
+        ConfigError: A venue that nobody serves, an address of an unknown venue, or a size off the
+            instrument's grid.
+    """
+    own = {name.removeprefix("exchange-") for name in COMPONENTS if name.startswith("exchange-")}
+    for venue in trading.venues:
+        if venue not in own | trading.endpoints.keys():
+            raise ConfigError(
+                f"{path}: venue {venue!r} needs an address in [trading.endpoints.{venue}]; "
+                f"without one there are {', '.join(sorted(own))}"
+            )
+    for venue in trading.endpoints:
+        if venue not in trading.venues:
+            raise ConfigError(
+                f"{path}: [trading.endpoints.{venue}] is the address of no venue; "
+                f"there are {', '.join(trading.venues)}"
+            )
+    try:
+        trading.core()
+    except ValueError as error:
+        raise ConfigError(f"{path}: [trading]: {error}") from None
+
+
 def _nearest(message: str) -> str:
-    """`; did you mean …` for an unknown key, else nothing."""
-    unknown = re.search(r"unknown field `(\w+)`", message)
+    """For an unknown key: the nearest one that would be valid in its place, or all of them."""
+    unknown = re.fullmatch(r"Object contains unknown field `(.+?)`(?: - at `\$(.*)`)?", message)
     if unknown is None:
         return ""
-    near = difflib.get_close_matches(unknown[1], _field_names(Settings), n=1, cutoff=0.5)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    valid = sorted(_keys_at(unknown[2] or ""))
+    near = difflib.get_close_matches(unknown[1], valid, n=1, cutoff=0.5)
+    return f"; did you mean `{near[0]}`?" if near else f"; valid here: {', '.join(valid)}"
 
 
-def _field_names(struct: object) -> set[str]:
-    """Every field name of a settings struct and of the structs within it."""
-    names: set[str] = set()
-    pending, seen = [msgspec.inspect.type_info(struct)], set()
-    while pending:
-        info = pending.pop()
-        if isinstance(info, msgspec.inspect.StructType) and info.cls not in seen:
-            seen.add(info.cls)
-            names.update(field.encode_name for field in info.fields)
-            pending.extend(field.type for field in info.fields)
-        elif isinstance(info, msgspec.inspect.UnionType):
-            pending.extend(info.types)
-        elif isinstance(info, msgspec.inspect.DictType):
-            pending.append(info.value_type)
-        elif isinstance(info, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
-            pending.append(info.item_type)
-    return names
+def _keys_at(place: str) -> set[str]:
+    """The valid keys at a place in the settings, such as `.trading.venues[...]`."""
+    here = [msgspec.inspect.type_info(Settings)]
+    for step in re.findall(r"\.(\w[\w-]*)|(\[[^]]*\])", place):
+        here = [within for each in here for within in _within(each, step[0])]
+    return {
+        field.encode_name
+        for each in here
+        if isinstance(each, msgspec.inspect.StructType)
+        for field in each.fields
+    }
+
+
+def _within(info: msgspec.inspect.Type, name: str) -> Iterator[msgspec.inspect.Type]:
+    """What is inside of a table under that name, or (no name) inside of a list or a table."""
+    found: list[msgspec.inspect.Type] = []
+    if isinstance(info, msgspec.inspect.StructType):
+        found = [field.type for field in info.fields if field.encode_name == name]
+    elif isinstance(info, msgspec.inspect.DictType):
+        found = [info.value_type]
+    elif isinstance(info, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
+        found = [info.item_type]
+    for each in found:
+        if isinstance(each, msgspec.inspect.UnionType):
+            yield from each.types
+        else:
+            yield each

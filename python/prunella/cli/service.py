@@ -221,10 +221,13 @@ def _agent(context: Context) -> None:
 
 
 def _healing(context: Context) -> None:
+    import msgspec
+
     from prunella.bridge import HostTarget, Supervisor, SupervisordTarget
     from prunella.control.client import SocketTarget
     from prunella.control.tokens import load_token
     from prunella.healing.audit import read_trail
+    from prunella.healing.decide import DecideSettings
     from prunella.healing.loop import HealingService, local_stack
     from prunella.journal import Ledger, load_private_key
 
@@ -238,7 +241,10 @@ def _healing(context: Context) -> None:
 
     HealingService(
         home=context.home,
-        settings=local_stack(),
+        settings=msgspec.structs.replace(
+            local_stack(),
+            decide=DecideSettings(autonomy=context.settings.healing.autonomy.by_workflow()),
+        ),
         clock=context.clock,
         inlet=bus.subscribe("local/"),
         ledger=ledger,
