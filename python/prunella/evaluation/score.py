@@ -30,10 +30,11 @@ Result = Literal["cured", "not cured", "wrong", "missed", "left alone", "acted o
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One injection, as the injector's own hash-chained log keeps it.
+    """One injection, as the injector saw it from outside.
 
     Attributes:
         until_ns: Until when incidents count as this fault's: the next injection, or the end.
+        reflexes: What the core did by itself meanwhile, by its own counters.
     """
 
     fault: str
@@ -42,17 +43,23 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reverted_ns: int
     until_ns: int
     culprit: str
+    reflexes: tuple[str, ...] = ()
 
 
 class IncidentFacts(msgspec.Struct, kw_only=True):
-    """What the ledger says of one incident; times are nanoseconds UTC, 0 for what never came."""
+    """What the ledger says of one incident; times are nanoseconds UTC, 0 for what never came.
+
+    Attributes:
+        raised_ns: When each symptom in its evidence was raised.
+        cured_ns: When its probe became good for the last time.
+    """
 
     id: str
     culprit: str
     fault_class: str
     opened_ns: int
     opened_seq: int
-    detected_ns: int = 0
+    raised_ns: tuple[int, ...] = ()
     diagnosed_ns: int = 0
     decided_ns: int = 0
     acted_ns: int = 0
@@ -143,8 +150,7 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
 
 def _advised(incident: IncidentFacts, diagnosis: Diagnosis) -> None:
     """Adds when it was detected and diagnosed, and by whom."""
-    raised = min((s.detected_ns for s in diagnosis.symptoms), default=diagnosis.made_ns)
-    incident.detected_ns = min(incident.detected_ns or raised, raised)
+    incident.raised_ns += tuple(s.detected_ns for s in diagnosis.symptoms)
     incident.diagnosed_ns = incident.diagnosed_ns or diagnosis.made_ns
     if diagnosis.agent not in incident.agents:
         incident.agents += (diagnosis.agent,)
@@ -173,25 +179,32 @@ def _row(truth: Truth, facts: Sequence[IncidentFacts]) -> FaultRow:
         kind=fault.kind,
         effective_ns=truth.effective_ns,
         result="left alone" if fault.kind == "negative" else "missed",
+        reflex=", ".join(truth.reflexes),
     )
     acted = [f for f in facts if f.workflow]
     if fault.kind == "negative":
         return msgspec.structs.replace(row, result="acted on") if acted else row
     if not facts:
         return row
-    blamed = [f for f in facts if f.culprit == truth.culprit]
-    mine = (blamed or list(facts))[0]
+    mine = max(facts, key=lambda f: (f.culprit == truth.culprit, bool(f.workflow)))
     right = (
         mine.culprit == truth.culprit
         and mine.fault_class == fault.fault_class
-        and len(acted) <= 1
-        and mine.workflow in fault.workflows
+        and all(f is mine and f.workflow in fault.workflows for f in acted)
     )
-    cured = right and mine.state is IncidentState.RESOLVED and "rolled_back" not in mine.outcomes
+    cured = (
+        right
+        and bool(acted)
+        and mine.state is IncidentState.RESOLVED
+        and "rolled_back" not in mine.outcomes
+    )
+    # A symptom that was there before the fault is evidence of something else.
+    raised = [ns for ns in mine.raised_ns if ns >= truth.commanded_ns]
+    detected_ns = min(raised, default=mine.diagnosed_ns)
     return msgspec.structs.replace(
         row,
         result="cured" if cured else "not cured" if right else "wrong",
-        detected_ms=(mine.detected_ns - truth.effective_ns) / 1e6,
+        detected_ms=(detected_ns - truth.effective_ns) / 1e6,
         fault_class=mine.fault_class,
         culprit=mine.culprit,
         workflow=mine.workflow,

@@ -50,6 +50,7 @@ class Runner:
     def _one(self, fault: Fault) -> Truth:
         """Injects one fault, waits for what becomes of it, and takes it back."""
         self._tell(f"injecting: {fault.title}")
+        reflexes_before = self._stack.reflexes()
         injection = fault.inject(self._stack)
         if fault.kind == "negative":
             self._stack.pause(fault.hold_s)
@@ -70,6 +71,11 @@ class Runner:
             reverted_ns=reverted_ns,
             until_ns=self._stack.clock.now_ns(),
             culprit=injection.culprit,
+            reflexes=tuple(
+                what
+                for what, count in self._stack.reflexes().items()
+                if count > reflexes_before.get(what, 0)
+            ),
         )
 
     def _wait_closed(self, injection: Injection) -> None:
@@ -99,8 +105,9 @@ class Runner:
                 since = clock.monotonic_ns()
             return clock.monotonic_ns() - since >= stretch_s * 1e9
 
-        self._stack.wait(
-            long_enough,
-            f"{stretch_s:g} s of healthy trading ({self._stack.why_not_healthy()})",
-            timeout_s=_HEALTHY_TIMEOUT_S,
-        )
+        what = f"{stretch_s:g} s of healthy trading"
+        try:
+            self._stack.wait(long_enough, what, timeout_s=_HEALTHY_TIMEOUT_S)
+        except UsageError as error:
+            why = self._stack.why_not_healthy() or "it is healthy now"
+            raise UsageError(f"{error}: {why}") from None
