@@ -24,9 +24,9 @@ from prunella.evaluation.report import render
 from prunella.evaluation.scenario import SCENARIOS, Runner, conclude
 from prunella.evaluation.score import Truth
 from prunella.evaluation.stack import RunningStack
+from prunella.exchange.recording import check_recordings
 from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.values import Home
-from prunella.values.recording import check_recordings
 
 _FRAME_S = 0.25
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
