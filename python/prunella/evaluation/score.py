@@ -35,7 +35,6 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         until_ns: Until when incidents count as this fault's: the next injection, or the end.
-        reflexes: What the core did by itself meanwhile, by its own counters.
     """
 
     fault: str
@@ -44,7 +43,6 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reverted_ns: int
     until_ns: int
     culprit: str
-    reflexes: tuple[str, ...] = ()
 
 
 class IncidentFacts(msgspec.Struct, kw_only=True):
@@ -215,7 +213,6 @@ def _row(truth: Truth, facts: Sequence[IncidentFacts]) -> FaultRow:
         kind=fault.kind,
         effective_ns=truth.effective_ns,
         result="left alone" if fault.kind == "negative" else "missed",
-        reflex=", ".join(truth.reflexes),
     )
     acted = [f for f in facts if f.workflow]
     if fault.kind == "negative":
