@@ -53,6 +53,10 @@ types: setup ## Check types, and that the stub of the compiled core is true
 	@$(RUN) mypy
 	@$(RUN) python -m mypy.stubtest prunella._core --mypy-config-file pyproject.toml
 
+.PHONY: docs
+docs: setup ## Write docs/reference/ anew from the source
+	@$(RUN) python docs/generate.py
+
 .PHONY: bench
 bench: setup ## Print latency and throughput on this machine
 	@$(RUN) prunella bench $(ARGS)

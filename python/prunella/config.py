@@ -82,6 +82,12 @@ class AutonomySettings(Section, frozen=True, rename="kebab"):
     """What each workflow may do by itself: `act`, `ask` a person first, or only `observe`.
 
     A field for each, so that a misspelt name is refused and not taken for "no restriction".
+
+    Attributes:
+        restart_with_warm_up: Restarting a process of ours that is gone, stopped or mute.
+        reroute_to_backup_venue: Switching to the backup venue, and back.
+        contain_cpu_offender: Lowering, pinning or stopping a stranger that takes the processor.
+        back_off_and_shed: Sending fewer orders for a while to a venue that answers with errors.
     """
 
     restart_with_warm_up: Autonomy = "act"

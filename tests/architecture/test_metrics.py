@@ -4,8 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from metric_labels import unlisted_labels
 from prunella.healing.diagnose import AGENTS
+from prunella.telemetry import Reading
 from prunella.telemetry.catalogue import METRICS, domain_of
+from prunella.telemetry.host import HostCollector
+from prunella.telemetry.processes import Components, ProcessCollector
 
 PACKAGE = Path(__file__).parents[2] / "python" / "prunella"
 WRITERS = {
@@ -43,3 +47,17 @@ def test_agent_looks_only_at_metrics_of_its_domain() -> None:
 def test_each_metric_says_what_it_is() -> None:
     """Each row has a unit and a meaning for people."""
     assert all(row.unit and row.help for row in METRICS.values())
+
+
+def test_collected_readings_carry_the_labels_of_the_table(tmp_path: Path) -> None:
+    """What is read of this very host and its processes is labelled as the reference says."""
+
+    def emit(metric: str, entity: str, value: float, **labels: str) -> Reading:
+        return Reading(
+            metric=metric, entity=entity, value=value, labels=labels, ts_event_ns=1, ts_init_ns=1
+        )
+
+    collectors = (HostCollector(), ProcessCollector(Components((), tmp_path / "none")))
+    readings = [each for one in collectors for each in one.collect(emit, 1)]
+    assert readings
+    assert {each.metric: found for each in readings if (found := unlisted_labels(each))} == {}

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from engine_process import Engine, wait_until
 from exchange_process import DATA, Exchange
+from metric_labels import unlisted_on
 from prunella.control import Halt, Kill, Restart, Resume, SetOrderRate, SwitchVenue
 from prunella.errors import CommandUnsupportedError
 from prunella.trading.engine import replay
@@ -352,3 +353,4 @@ def test_metrics_have_the_names_that_the_collectors_read(engine: Engine) -> None
     assert code == 200
     found = {line.split("{")[0].split(" ")[0] for line in body.decode().splitlines()}
     assert not set(METRICS.split()) - found
+    assert unlisted_on(body.decode()) == {}

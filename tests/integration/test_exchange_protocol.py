@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from exchange_process import API_KEY, SECRET, Exchange, running
+from metric_labels import unlisted_on
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -379,6 +380,7 @@ def test_operators_pages_want_their_tokens(exchange: Exchange) -> None:
     text = exchange.call("GET", "/metrics", headers=wrong).body
     for name in ("frames_total", "requests_total", "orders_open", "market_speed", "clients"):
         assert f"exchange_{name}" in text
+    assert unlisted_on(text) == {}
 
 
 def test_unused_weight_limit_is_refused_then_banned(tmp_path: Path) -> None:

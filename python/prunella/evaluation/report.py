@@ -1,7 +1,5 @@
 """Scored rows and books in; the final table for people and the same as JSON out."""
 
-from typing import Any
-
 import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -31,7 +29,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     strays: tuple[str, ...]
     ledger_entries: int
     ledger_problem: str
-    replay: dict[str, Any]
+    replay: dict[str, str | int | float | bool]
 
     @property
     def good(self) -> bool:
@@ -91,9 +89,8 @@ def _books(report: Report) -> Table:
     table.add_column("venue")
     for heading in (
         "sent",
-        "booked",
-        "refused",
-        "acked",
+        "received",
+        "acknowledged",
         "fills: ours",
         "theirs",
         "position: ours",
@@ -107,7 +104,6 @@ def _books(report: Report) -> Table:
             book.venue,
             str(book.orders_sent),
             str(book.orders_received),
-            str(book.orders_refused),
             str(book.acknowledged),
             str(book.fills_engine),
             str(book.fills_venue),
@@ -129,8 +125,7 @@ def _proofs(report: Report) -> Text:
     replay = report.replay
     return Text(
         f"{ledger}; engine journal: {replay.get('entries', 0)} entries replayed, state hash "
-        f"{'equal' if replay.get('hash_equal') else 'NOT equal'}; oldest market data that an order "
-        f"was sent on: {replay.get('market_age_ns_max', 0) / 1e6:.0f} ms"
+        f"{'equal' if replay.get('hash_equal') else 'NOT equal'}"
     )
 
 
