@@ -1,6 +1,5 @@
 """The scorer: an injector's truth and trails of real ledger records in, scored rows out."""
 
-import msgspec
 import pytest
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.score import FaultRow, IncidentFacts, Truth, incidents, score, strays
@@ -141,7 +140,9 @@ class Teller:
         key = f"{name}:0:do"
         self.put(
             at_ns,
-            StepIntended(incident=name, leg="do", step=0, through="t", command={}, key=key),
+            StepIntended(
+                incident=name, leg="do", step=0, through="t", command={"type": "restart"}, key=key
+            ),
         )
         self.put(at_ns, StepReplied(incident=name, leg="do", step=0, key=key, ok=True, code="OK"))
         self.moves(at_ns, name, IncidentState.VERIFYING)
@@ -215,7 +216,7 @@ def test_crash_that_was_restarted_is_cured_with_its_times(trail: Teller) -> None
     assert row.detected_ms == 300.0
     assert row.cured_ms == 1_500.0
     assert (row.fault_class, row.culprit) == ("process.crashed", "engine")
-    assert (row.workflow, row.actions) == (RESTART, (f"{name}:0:do",))
+    assert (row.workflow, row.actions) == (RESTART, ("restart",))
     assert (row.incident, row.ledger_seq) == ("inc-000001", 1)
     assert not row.rolled_back
 
@@ -387,7 +388,14 @@ def test_better_culprit_named_before_acting_is_the_one_that_counts(trail: Teller
     assert row.detected_ms == 280.0
 
 
-def test_reflexes_of_the_truth_are_in_the_row(trail: Teller) -> None:
-    """What the core did by itself is told beside what the healing plane did."""
-    seen = msgspec.structs.replace(truth("venue-freeze"), reflexes=("a", "b"))
-    assert only(seen, trail).reflex == "a, b"
+def test_first_reflex_at_the_faults_venue_is_told_with_its_time() -> None:
+    """Not one at another venue, nor one from before the fault took effect."""
+    frozen = truth("venue-freeze", "exchange-primary")
+    reflexes = [
+        (START - SECOND, "primary", "stale_market"),
+        (START + 100 * MS, "backup", "stale_market"),
+        (START + 252 * MS, "primary", "stale_market"),
+        (START + SECOND, "primary", "breaker_opened"),
+    ]
+    (row,) = score([frozen], [], reflexes)
+    assert row.reflex == "stale market after 250 ms"

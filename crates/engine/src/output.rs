@@ -40,6 +40,20 @@ pub enum Reflex {
     Killed,
 }
 
+impl Reflex {
+    /// The name that metrics and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StaleMarket => "stale_market",
+            Self::FreshMarket => "fresh_market",
+            Self::BreakerOpened => "breaker_opened",
+            Self::BreakerHalfOpen => "breaker_half_open",
+            Self::BreakerClosed => "breaker_closed",
+            Self::Killed => "killed",
+        }
+    }
+}
+
 /// What the core asks of the shell.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Output {

@@ -185,12 +185,24 @@ impl Recording {
         }
     }
 
+    /// Where the last frame was: `FILE: line N`, or all files before the first frame and at the end.
+    pub fn place(&self) -> String {
+        match &self.open {
+            Some(source) => format!("{}: line {}", source.path.display(), source.line),
+            None => self.names(),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        names.join(", ")
+    }
+
     fn end(&self) -> Result<Option<Frame<'_>>, RecordingError> {
         if self.frames > 0 {
             return Ok(None);
         }
-        let names: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
-        Err(RecordingError::Empty { found: names.join(", ") })
+        Err(RecordingError::Empty { found: self.names() })
     }
 }
 
@@ -302,6 +314,20 @@ mod tests {
         let second = write(folder.path(), "b.jsonl", b"3 {\"a\":1}\r\n4 {}");
         let expected = [(1, "{}"), (2, "[1]"), (3, "{\"a\":1}"), (4, "{}")];
         assert_eq!(read(&[first, second]).unwrap(), expected.map(|(ts, text)| (ts, text.into())));
+    }
+
+    #[test]
+    fn place_is_the_file_and_line_of_the_last_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = write(folder.path(), "a", b"1 {}\n\n2 {}\n");
+        let second = write(folder.path(), "b", b"3 {}");
+        let mut recording = Recording::open(&[first, second]).unwrap();
+        let mut places = Vec::new();
+        while recording.next().unwrap().is_some() {
+            places.push(recording.place().rsplit('/').next().unwrap().to_owned());
+        }
+        assert_eq!(places, ["a: line 1", "a: line 3", "b: line 1"]);
+        assert!(recording.place().ends_with("/b"));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use engine::config::CoreConfig;
 use feed::binance::Requests;
+use feed::core::Core;
 use feed::hot_loop::{
-    Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, VenueAccess, measure,
+    Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -202,6 +203,18 @@ impl HotLoop {
     }
 }
 
+/// When, at which venue (empty: everywhere) and which reflex, in order.
+fn reflex_lines(core: &Core, told: &Replay) -> Vec<(i64, String, String)> {
+    let venues = &core.engine().config().venues;
+    told.reflexes
+        .iter()
+        .map(|(ts_ns, venue, reflex)| {
+            let name = venue.map_or_else(String::new, |id| venues[id.index()].name.clone());
+            (*ts_ns, name, reflex.name().to_owned())
+        })
+        .collect()
+}
+
 /// Replays an engine's journal and compares every recorded state hash.
 #[pyfunction]
 #[pyo3(signature = (journal_dir, *, from_snapshot))]
@@ -215,11 +228,14 @@ pub fn replay<'py>(
         .detach(|| {
             feed::hot_loop::replay(Path::new(journal_dir), from_snapshot).map(|found| {
                 let seconds = begun.elapsed().as_secs_f64();
-                found.map(|(core, told)| (core.engine().state_hash(), told, seconds))
+                found.map(|(core, told)| {
+                    let reflexes = reflex_lines(&core, &told);
+                    (core.engine().state_hash(), told, reflexes, seconds)
+                })
             })
         })
         .map_err(|error| loop_error(py, &error))?;
-    let Some((state_hash, told, seconds)) = found else { return Ok(None) };
+    let Some((state_hash, told, reflexes, seconds)) = found else { return Ok(None) };
     let answer = PyDict::new(py);
     answer.set_item("from_seq", told.from_seq)?;
     answer.set_item("last_seq", told.last_seq)?;
@@ -228,6 +244,8 @@ pub fn replay<'py>(
     answer.set_item("orders", told.orders)?;
     answer.set_item("last_order_seq", told.last_order_seq)?;
     answer.set_item("checks", told.checks)?;
+    answer.set_item("market_age_ns_max", told.market_age_ns_max)?;
+    answer.set_item("reflexes", reflexes)?;
     answer.set_item("state_hash", feed::core::hex(&state_hash))?;
     answer.set_item("seconds", seconds)?;
     answer.set_item("frames_per_second", told.frames as f64 / seconds.max(1e-9))?;

@@ -19,6 +19,11 @@ impl Recording {
         Ok(Self { reader })
     }
 
+    #[getter]
+    fn place(&self) -> String {
+        self.reader.place()
+    }
+
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
         slf
     }

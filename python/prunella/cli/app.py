@@ -1,5 +1,6 @@
 """What a person types: every command with its help; each body is a few lines of wiring."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,10 @@ ledger_app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 
-console = Console()
+WIDTH_OF_FILES = 140
+"""A file or a pipe has no width of its own, and tables must not be crushed to 80 columns."""
+
+console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 
 HomeOption = Annotated[
     Path | None,

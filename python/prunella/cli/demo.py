@@ -1,6 +1,7 @@
 """`prunella demo`: a stack of its own in, real faults, and an honest table out."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -23,8 +24,9 @@ from prunella.evaluation.report import render
 from prunella.evaluation.scenario import SCENARIOS, Runner, conclude
 from prunella.evaluation.score import Truth
 from prunella.evaluation.stack import RunningStack
+from prunella.exchange.recording import check_recordings
+from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.values import Home
-from prunella.values.recording import check_recordings
 
 _FRAME_S = 0.25
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
@@ -46,7 +48,11 @@ def run_demo(
     )
     check_recordings(market.recordings)
     with _home(keep) as home, _terminated_like_interrupted():
-        settings = Settings(stack=StackSettings(port_base=_free_ports()), market=market)
+        settings = Settings(
+            stack=StackSettings(port_base=_free_ports()),
+            market=market,
+            trading=TradingSettings(loop=LoopSettings(cpu=_hot_core())),
+        )
         save(settings, home.settings)
         prepare(home)
         view = LiveView()
@@ -147,6 +153,12 @@ def _terminated_like_interrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _hot_core() -> int:
+    """The core that the hot thread is bound to: the last one, if there is another for the rest."""
+    cores = os.sched_getaffinity(0)
+    return max(cores) if len(cores) > 1 else -1
 
 
 def _free_ports() -> int:

@@ -15,8 +15,8 @@ from prunella.control import CancelAll, Halt
 from prunella.errors import PrunellaError
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.stack import RunningStack
+from prunella.exchange.recording import check_recordings
 from prunella.values import Home
-from prunella.values.recording import check_recordings
 
 
 def bring_up(home: Home, *, market: str, console: Console, json_output: bool) -> None:

@@ -22,18 +22,21 @@ class VenueBooks(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         orders_sent: Orders that our engine has sent.
-        orders_received: Orders that the venue has seen from us.
+        orders_received: Orders that the venue has booked.
+        orders_refused: Orders that the venue refused, or that surely never reached it.
         fills_venue: Executions that the venue has booked for us.
         fills_engine: Executions that our engine has booked.
         position_venue: Bought minus sold, from the venue's trades.
         position_engine: Our engine's position.
         duplicates: Client order ids that the venue has seen more than once.
-        lost: Executions that only one side knows, and orders open at one side only.
+        lost: Executions that only one side knows, orders open at one side only, and orders sent
+            that are neither booked nor refused.
     """
 
     venue: str
     orders_sent: int
     orders_received: int
+    orders_refused: int
     acknowledged: int
     fills_venue: int
     fills_engine: int
@@ -119,16 +122,20 @@ def compare(stack: RunningStack, venue: str, *, symbol: str) -> VenueBooks:
         parse_fixed(t["qty"]) if t["isBuyer"] else -parse_fixed(t["qty"]) for t in trades
     )
     fills_engine = int(ours["fills"])
+    sent, acknowledged = int(ours["orders_submitted"]), int(ours["orders_acknowledged"])
+    refused = int(ours["orders_rejected"]) + int(ours["orders_not_received"])
     return VenueBooks(
         venue=venue,
-        orders_sent=int(ours["orders_submitted"]),
+        orders_sent=sent,
         orders_received=len(orders),
-        acknowledged=int(ours["orders_acknowledged"]),
+        orders_refused=refused,
+        acknowledged=acknowledged,
         fills_venue=len(trades),
         fills_engine=fills_engine,
         position_venue=format_fixed(position),
         position_engine=str(ours["position"]),
         duplicates=sum(count - 1 for count in seen.values() if count > 1),
         lost=abs(len(trades) - fills_engine)
-        + abs(len(open_there) - int(ours["orders_open"]) - int(ours["orders_unknown"])),
+        + abs(len(open_there) - int(ours["orders_open"]) - int(ours["orders_unknown"]))
+        + abs(sent - len(orders) - refused),
     )

@@ -1,5 +1,7 @@
 """Scored rows and books in; the final table for people and the same as JSON out."""
 
+from typing import Any
+
 import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -29,7 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     strays: tuple[str, ...]
     ledger_entries: int
     ledger_problem: str
-    replay: dict[str, str | int | float | bool]
+    replay: dict[str, Any]
 
     @property
     def good(self) -> bool:
@@ -89,8 +91,9 @@ def _books(report: Report) -> Table:
     table.add_column("venue")
     for heading in (
         "sent",
-        "received",
-        "acknowledged",
+        "booked",
+        "refused",
+        "acked",
         "fills: ours",
         "theirs",
         "position: ours",
@@ -104,6 +107,7 @@ def _books(report: Report) -> Table:
             book.venue,
             str(book.orders_sent),
             str(book.orders_received),
+            str(book.orders_refused),
             str(book.acknowledged),
             str(book.fills_engine),
             str(book.fills_venue),
@@ -125,7 +129,8 @@ def _proofs(report: Report) -> Text:
     replay = report.replay
     return Text(
         f"{ledger}; engine journal: {replay.get('entries', 0)} entries replayed, state hash "
-        f"{'equal' if replay.get('hash_equal') else 'NOT equal'}"
+        f"{'equal' if replay.get('hash_equal') else 'NOT equal'}; oldest market data that an order "
+        f"was sent on: {replay.get('market_age_ns_max', 0) / 1e6:.0f} ms"
     )
 
 

@@ -23,6 +23,7 @@ from prunella.healing.incident import (
     ProbeRead,
     RunEnded,
     RunStarted,
+    StepIntended,
     StepReplied,
 )
 
@@ -34,7 +35,6 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         until_ns: Until when incidents count as this fault's: the next injection, or the end.
-        reflexes: What the core did by itself meanwhile, by its own counters.
     """
 
     fault: str
@@ -43,7 +43,6 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reverted_ns: int
     until_ns: int
     culprit: str
-    reflexes: tuple[str, ...] = ()
 
 
 class IncidentFacts(msgspec.Struct, kw_only=True):
@@ -70,6 +69,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
     rule: str = ""
     agents: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    asked: dict[str, str] = msgspec.field(default_factory=dict)
     outcomes: tuple[str, ...] = ()
     state: IncidentState = IncidentState.OPEN
 
@@ -133,19 +133,29 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
         case DecisionMade(decision=decision):
             incident.decided_ns = entry.ts_ns
             incident.rule = ", ".join(decision.verdicts[-1].rules) if decision.verdicts else ""
-        case RunStarted(workflow=workflow):
-            incident.workflow = workflow
-            incident.acted_ns = incident.acted_ns or entry.ts_ns
-        case StepReplied(ok=True, leg=leg, key=key) if leg in {"do", "again"}:
-            incident.actions += (key,)
-        case ProbeRead(result="good", phase="verifying"):
-            incident.cured_ns = entry.ts_ns
-        case RunEnded(outcome=outcome):
-            incident.outcomes += (outcome,)
         case IncidentMoved(state=state):
             incident.state = state
             if state is IncidentState.RESOLVED:
                 incident.resolved_ns = entry.ts_ns
+        case _:
+            _fold_run(incident, entry)
+
+
+def _fold_run(incident: IncidentFacts, entry: Entry) -> None:
+    """Adds what a remediation's entry says."""
+    match entry.record:
+        case RunStarted(workflow=workflow):
+            incident.workflow = workflow
+            incident.acted_ns = incident.acted_ns or entry.ts_ns
+        case StepIntended(leg=leg, command=command, key=key):
+            incident.asked[key] = f"{leg} {command['type']}"
+        case StepReplied(ok=ok, code=code, key=key):
+            done = incident.asked.get(key, key).removeprefix("do ")
+            incident.actions += (done if ok else f"{done}: {code}",)
+        case ProbeRead(result="good", phase="verifying"):
+            incident.cured_ns = entry.ts_ns
+        case RunEnded(outcome=outcome):
+            incident.outcomes += (outcome,)
 
 
 def _advised(incident: IncidentFacts, diagnosis: Diagnosis) -> None:
@@ -156,9 +166,33 @@ def _advised(incident: IncidentFacts, diagnosis: Diagnosis) -> None:
         incident.agents += (diagnosis.agent,)
 
 
-def score(truths: Sequence[Truth], facts: Sequence[IncidentFacts]) -> list[FaultRow]:
-    """One row per injected fault, in the order of injection."""
-    return [_row(truth, [f for f in facts if _within(f, truth)]) for truth in truths]
+def score(
+    truths: Sequence[Truth],
+    facts: Sequence[IncidentFacts],
+    reflexes: Sequence[tuple[int, str, str]] = (),
+) -> list[FaultRow]:
+    """One row per injected fault, in the order of injection.
+
+    Args:
+        truths: What was injected.
+        facts: What the ledger says.
+        reflexes: Time in nanoseconds UTC, venue and name of each, from the engine's journal.
+    """
+    return [
+        msgspec.structs.replace(
+            _row(truth, [f for f in facts if _within(f, truth)]),
+            reflex=_first_reflex(truth, reflexes),
+        )
+        for truth in truths
+    ]
+
+
+def _first_reflex(truth: Truth, reflexes: Sequence[tuple[int, str, str]]) -> str:
+    """What the core did by itself first, at the venue that the fault is at."""
+    for ts_ns, venue, name in reflexes:
+        if truth.effective_ns <= ts_ns < truth.until_ns and truth.culprit == f"exchange-{venue}":
+            return f"{name.replace('_', ' ')} after {(ts_ns - truth.effective_ns) / 1e6:.0f} ms"
+    return ""
 
 
 def strays(truths: Sequence[Truth], facts: Sequence[IncidentFacts]) -> list[IncidentFacts]:
@@ -179,7 +213,6 @@ def _row(truth: Truth, facts: Sequence[IncidentFacts]) -> FaultRow:
         kind=fault.kind,
         effective_ns=truth.effective_ns,
         result="left alone" if fault.kind == "negative" else "missed",
-        reflex=", ".join(truth.reflexes),
     )
     acted = [f for f in facts if f.workflow]
     if fault.kind == "negative":

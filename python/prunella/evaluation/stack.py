@@ -20,9 +20,6 @@ _POLL_S = 0.01
 _HTTP_TIMEOUT_S = 0.5
 """A frozen process must not hold up the ones that answer."""
 
-_TIGHTENING = {"stale_market": "stale market", "breaker_opened": "breaker opened"}
-"""The reflexes that take something away, for people; the others give it back."""
-
 
 class RunningStack:
     """Reads a running stack's processes and pages, and reaches its admin doors.
@@ -128,16 +125,6 @@ class RunningStack:
         status = self.get("engine", "/status") or {}
         core = status.get("hot_thread_cpu")
         return int(core) if core is not None else max(os.sched_getaffinity(0))
-
-    def reflexes(self) -> dict[str, int]:
-        """How often the core has tightened by itself, by reflex and venue; it never forgets."""
-        status = self.get("engine", "/status") or {"venues": {}}
-        return {
-            f"{_TIGHTENING[reflex]} ({venue})": count
-            for venue, facts in status["venues"].items()
-            for reflex, count in facts["reflexes"].items()
-            if reflex in _TIGHTENING
-        }
 
     def exchange_refusals(self, venue: str) -> int:
         """How many order requests the venue has answered 429 or 5xx since it started."""

@@ -1,15 +1,13 @@
 """Recorded Binance frames in, the frames of a market out: with the buffering rule and gap checks.
 
-A recording has one received frame per line: local time in nanoseconds, a space, the JSON as the
-venue sent it; plain or gzip. One line is the depth snapshot, taken after the stream had begun, so
-earlier depth frames are kept back until it comes and those that it contains are dropped.
+The files are `prunella.values.recording`'s. One line is the depth snapshot, taken after the stream
+had begun, so earlier depth frames are kept back until it comes and those that it contains are
+dropped.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -22,10 +20,10 @@ from prunella.exchange.frames import (
     TickerFrame,
     TradeFrame,
 )
+from prunella.values import recording
 
-GZIP_MAGIC = b"\x1f\x8b"
-# A whole 5,000-level snapshot is about 300 kB; a longer "line" is not a recording.
-LINE_BYTES_MAX = 4_000_000
+# How far a recording is read before anything starts: ten minutes of a busy market, half a second.
+CHECKED_MAX = 150_000
 # Depth frames kept back while waiting for a snapshot: a minute of the fastest stream.
 BUFFERED_MAX = 60_000
 
@@ -76,23 +74,40 @@ class Recording:
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = tuple(paths)
+        self._paths = [str(path) for path in paths]
 
     def frames(self) -> Iterator[tuple[int, Frame]]:
         """Frames from the snapshot on."""
         book = _Sequence()
-        where = ""
-        for path in self._paths:
-            for number, raw in _lines(path):
-                where = f"{path}:{number}"
-                ts_ns, line = _parse(raw, where)
-                for frame in book.take(line, where):
+        source = recording.Recording(self._paths)
+        for ts_ns, raw in source:
+            try:
+                for frame in book.take(_DECODE(raw)):
                     yield ts_ns, frame
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise RecordingError(f"{source.place}: expected a Binance frame: {error}") from None
+            except _UnfitError as error:
+                raise RecordingError(f"{source.place}: {error}") from None
         if not book.started:
             raise RecordingError(
-                f"{where or self._paths}: expected a depth snapshot (a line with lastUpdateId), "
-                "found none; put the file that holds it first"
+                f"{source.place}: expected a depth snapshot (a line with lastUpdateId), found "
+                "none; put the file that holds it first"
             )
+
+
+def check_recordings(paths: Sequence[str]) -> None:
+    """Reads the first minutes, so that a wrong recording is told before anything starts.
+
+    Raises:
+        RecordingError: A file is missing, damaged, or not what an exchange can play.
+    """
+    if paths:
+        for _ in islice(Recording([Path(path) for path in paths]).frames(), CHECKED_MAX):
+            pass
+
+
+class _UnfitError(Exception):
+    """A frame that does not fit; says what was expected and found."""
 
 
 class _Sequence:
@@ -107,36 +122,36 @@ class _Sequence:
     def started(self) -> bool:
         return self._last is not None
 
-    def take(self, line: _Line, where: str) -> Iterator[Frame]:
+    def take(self, line: _Line) -> Iterator[Frame]:
         """The frames that this line makes, in order."""
         if line.last_update_id is not None:
-            yield from self._snapshot(line, where)
+            yield from self._snapshot(line)
         elif line.data is None:
-            raise RecordingError(f"{where}: expected a stream frame or a snapshot, found neither")
+            raise _UnfitError("expected a stream frame or a snapshot, found neither")
         elif line.data.e == "depthUpdate":
-            diff = _diff(line.data, where)
+            diff = _diff(line.data)
             if self._last is None:
                 self._buffer.append(diff)
                 if len(self._buffer) > BUFFERED_MAX:
-                    raise RecordingError(f"{where}: no depth snapshot in {BUFFERED_MAX} frames")
+                    raise _UnfitError(f"no depth snapshot in {BUFFERED_MAX} frames")
             else:
-                yield from self._apply(diff, where)
+                yield from self._apply(diff)
         elif self._last is not None:
-            frame = _other(line.data, where, self._last)
+            frame = _other(line.data, self._last)
             if frame is not None:
                 yield frame
 
-    def _snapshot(self, line: _Line, where: str) -> Iterator[Frame]:
+    def _snapshot(self, line: _Line) -> Iterator[Frame]:
         if line.bids is None or line.asks is None or line.last_update_id is None:
-            raise RecordingError(f"{where}: expected a snapshot with bids and asks")
+            raise _UnfitError("expected a snapshot with bids and asks")
         self._last = line.last_update_id
         self._joined = False
         yield BookFrame(bids=line.bids, asks=line.asks)
         buffered, self._buffer = self._buffer, []
         for diff in buffered:
-            yield from self._apply(diff, where)
+            yield from self._apply(diff)
 
-    def _apply(self, diff: _Diff, where: str) -> Iterator[Frame]:
+    def _apply(self, diff: _Diff) -> Iterator[Frame]:
         last = self._last
         if last is None or diff.last <= last:
             return
@@ -147,8 +162,8 @@ class _Sequence:
         else:
             fits = diff.first == last + 1
         if not fits:
-            raise RecordingError(
-                f"{where}: expected the depth frame after update {last}, found {diff.first} to "
+            raise _UnfitError(
+                f"expected the depth frame after update {last}, found {diff.first} to "
                 f"{diff.last}: frames are missing"
             )
         self._joined = True
@@ -156,23 +171,23 @@ class _Sequence:
         yield diff.frame
 
 
-def _diff(data: _Data, where: str) -> _Diff:
+def _diff(data: _Data) -> _Diff:
     if (
         data.first is None
         or data.u is None
         or not isinstance(data.b, list)
         or not isinstance(data.a, list)
     ):
-        raise RecordingError(f"{where}: expected a depth frame with U, u, b and a")
+        raise _UnfitError("expected a depth frame with U, u, b and a")
     frame = DiffFrame(bids=data.b, asks=data.a)
     return _Diff(first=data.first, last=data.u, previous=data.previous, frame=frame)
 
 
-def _other(data: _Data, where: str, last: int) -> Frame | None:
+def _other(data: _Data, last: int) -> Frame | None:
     """A trade or a best price; `None` for a best price that the book already contains."""
     if data.e == "trade":
         if data.p is None or data.q is None or data.m is None:
-            raise RecordingError(f"{where}: expected a trade with p, q and m")
+            raise _UnfitError("expected a trade with p, q and m")
         return TradeFrame(price=data.p, quantity=data.q, buyer_is_maker=data.m)
     if data.e in {None, "bookTicker"} and data.u is not None:
         b, a, bid_quantity, ask_quantity = data.b, data.a, data.bid_quantity, data.ask_quantity
@@ -182,45 +197,8 @@ def _other(data: _Data, where: str, last: int) -> Frame | None:
             or bid_quantity is None
             or ask_quantity is None
         ):
-            raise RecordingError(f"{where}: expected a best price with b, B, a and A")
+            raise _UnfitError("expected a best price with b, B, a and A")
         if data.u <= last:
             return None
         return TickerFrame(bid=b, bid_quantity=bid_quantity, ask=a, ask_quantity=ask_quantity)
-    raise RecordingError(
-        f"{where}: expected depthUpdate, trade or bookTicker, found event {data.e!r}"
-    )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, empty ones left out."""
-    number = 0
-    try:
-        with path.open("rb") as plain:
-            packed = plain.peek(2)[:2] == GZIP_MAGIC
-            if path.suffix == ".gz" and not packed:
-                raise RecordingError(f"{path}: expected a gzip file, found other bytes")
-            stream: gzip.GzipFile | IO[bytes] = gzip.open(plain) if packed else plain  # noqa: SIM115 - closed with `plain`
-            while line := stream.readline(LINE_BYTES_MAX):
-                number += 1
-                if not line.isspace():
-                    yield number, line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise RecordingError(
-            f"{path}:{number + 1}: the gzip data ends or breaks here: {error}"
-        ) from None
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot read the recording: {error.strerror}") from None
-    if number == 0:
-        raise RecordingError(f"{path}:1: expected recorded frames, found an empty file")
-
-
-def _parse(raw: bytes, where: str) -> tuple[int, _Line]:
-    stamp, _, body = raw.partition(b" ")
-    if not stamp.isdigit() or not body:
-        raise RecordingError(
-            f"{where}: expected 'nanoseconds JSON', found {raw[:40].decode(errors='replace')!r}"
-        )
-    try:
-        return int(stamp), _DECODE(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{where}: expected a Binance frame: {error}") from None
+    raise _UnfitError(f"expected depthUpdate, trade or bookTicker, found event {data.e!r}")

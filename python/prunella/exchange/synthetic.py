@@ -77,11 +77,11 @@ class _Flow:
 
     def turn(self) -> None:
         """The market changes its mind."""
-        self._drift = self.random.gauss(0, 0.35)
+        self._drift = self.random.gauss(0, 1.0)
 
     def step(self) -> list[Frame]:
         """One moment: the fair price moves, somebody trades, orders come and go."""
-        self._fair += self._drift + self.random.gauss(0, 2.0)
+        self._fair += self._drift + self.random.gauss(0, 6.0)
         frames: list[Frame] = []
         touched_bids: set[int] = set()
         touched_asks: set[int] = set()
@@ -107,7 +107,7 @@ class _Flow:
         return frames
 
     def _trade(self, touched_bids: set[int], touched_asks: set[int]) -> TradeFrame:
-        buys = self.random.random() < 0.5 + max(-0.3, min(0.3, self._drift))
+        buys = self.random.random() < 0.5 + max(-0.3, min(0.3, self._drift / 3))
         levels, touched = (self._asks, touched_asks) if buys else (self._bids, touched_bids)
         price = min(levels) if buys else max(levels)
         quantity = max(1, min(levels[price], int(self.random.paretovariate(1.2) * 40)))

@@ -4,7 +4,8 @@ r"""Files of recorded market data in; each frame's receive time and raw JSON out
 and the JSON exactly as the venue sent it. A line of a recording is `RECEIVE_TIME_NS JSON`; files
 are plain or gzip (told by their first bytes), are read one after the other, and may end in empty
 lines.
-Frames are read as they are asked for, so a recording of any length takes little memory.
+Frames are read as they are asked for, so a recording of any length takes little memory. `place` is
+where the last frame was, `FILE: line N`, for messages about what is in it.
 
 Raises `prunella.errors.RecordingError`, on opening or while iterating, when a file is missing, is
 not gzip though its name says so, is cut off, is of an unknown format, has a broken line, or when
@@ -20,18 +21,6 @@ Example:
     [(1723161253937085768, b'{"u":1}'), (1723161253937085999, b'{"u":2}')]
 """
 
-from collections.abc import Iterable
-
 from prunella._core import Recording
 
-__all__ = ["Recording", "check_recordings"]
-
-
-def check_recordings(paths: Iterable[str]) -> None:
-    """Reads the first frame of each file, so that a wrong one is told before anything starts.
-
-    Raises:
-        RecordingError: A file is missing or does not begin as a recording does.
-    """
-    for path in paths:
-        next(iter(Recording([path])), None)
+__all__ = ["Recording"]

@@ -4,10 +4,11 @@ use super::machine::LoopError;
 use crate::core::{Core, read_config};
 use crate::input::Input;
 use engine::config::CoreConfig;
-use engine::output::Output;
+use engine::output::{Output, Reflex};
 use journal::{Reader, snapshot};
+use std::collections::VecDeque;
 use std::path::Path;
-use values::Nanos;
+use values::{Nanos, VenueId};
 
 /// What a replay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,33 @@ pub struct Replay {
     pub last_order_seq: u64,
     /// State hashes compared, all equal.
     pub checks: u64,
+    /// The oldest market data, by the last frame or heartbeat, that an order was sent on.
+    pub market_age_ns_max: Nanos,
+    /// What the core did by itself to keep the book safe, in order; the oldest are forgotten.
+    pub reflexes: VecDeque<(Nanos, Option<VenueId>, Reflex)>,
+}
+
+/// Reflexes kept of a replay: a core that acts so often has another problem.
+const REFLEXES_MAX: usize = 10_000;
+
+impl Replay {
+    fn see(&mut self, core: &Core, seq: u64, now_ns: Nanos, output: &Output) {
+        match output {
+            Output::Place(order) => {
+                self.orders += 1;
+                self.last_order_seq = seq;
+                let age_ns = core.engine().market(order.market).age_ns(now_ns);
+                self.market_age_ns_max = self.market_age_ns_max.max(age_ns.unwrap_or(Nanos::MAX));
+            }
+            Output::Reflex { venue, reflex } => {
+                if self.reflexes.len() == REFLEXES_MAX {
+                    self.reflexes.pop_front();
+                }
+                self.reflexes.push_back((now_ns, *venue, *reflex));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Reads and applies the whole journal, or from its newest good snapshot on; `None` when empty.
@@ -62,10 +90,8 @@ pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>,
         told.entries += 1;
         told.frames += u64::from(matches!(input, Input::Frame { .. }));
         told.checks += u64::from(matches!(input, Input::Check { .. }));
-        let orders = outputs.iter().filter(|output| matches!(output, Output::Place(_))).count();
-        told.orders += orders as u64;
-        if orders > 0 {
-            told.last_order_seq = entry.seq;
+        for output in &outputs {
+            told.see(core, entry.seq, entry.ts_ns, output);
         }
         (told.last_seq, told.last_ns) = (entry.seq, entry.ts_ns);
     }

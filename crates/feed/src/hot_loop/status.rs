@@ -237,12 +237,13 @@ fn venue_status<'a>(
         "live"
     };
     let reflexes = [
-        ("stale_market", Reflex::StaleMarket),
-        ("fresh_market", Reflex::FreshMarket),
-        ("breaker_opened", Reflex::BreakerOpened),
-        ("breaker_half_open", Reflex::BreakerHalfOpen),
-        ("breaker_closed", Reflex::BreakerClosed),
-    ];
+        Reflex::StaleMarket,
+        Reflex::FreshMarket,
+        Reflex::BreakerOpened,
+        Reflex::BreakerHalfOpen,
+        Reflex::BreakerClosed,
+    ]
+    .map(|reflex| (reflex.name(), reflex));
     Venue {
         name: &config.venues[index].name,
         state,

@@ -3,9 +3,9 @@
 from prunella.evaluation.fault.base import FaultKind, Injection
 from prunella.evaluation.stack import RunningStack
 
-ORDERS_PER_SECOND = 2
-"""What the order path still carries: less than the strategies send, more than nothing, so that
-sending less is a real cure."""
+REQUESTS_PER_SECOND = 4
+"""What the order path still carries, cancels included: less than the strategies send when the
+market moves, more than nothing, so that sending less is a real cure."""
 
 
 class OrderPathOverload:
@@ -22,7 +22,7 @@ class OrderPathOverload:
         """Sets the capacity and waits until the exchange has refused a request for it."""
         before = stack.exchange_refusals("primary")
         commanded_ns = stack.clock.now_ns()
-        stack.admin("primary", "behaviour", {"order_capacity_per_second": ORDERS_PER_SECOND})
+        stack.admin("primary", "behaviour", {"order_capacity_per_second": REQUESTS_PER_SECOND})
         stack.wait(
             lambda: stack.exchange_refusals("primary") > before,
             "the exchange to refuse an order request",

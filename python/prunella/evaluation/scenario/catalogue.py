@@ -16,8 +16,8 @@ SCENARIOS: dict[str, Scenario] = {
                 "order-path-overload",
                 "planned-restart",
             ),
-            warm_up_s=8.0,
-            stretch_s=3.0,
+            warm_up_s=10.0,
+            stretch_s=5.0,
             budget_s=30.0,
         ),
     )

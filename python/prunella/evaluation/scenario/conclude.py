@@ -36,16 +36,18 @@ def conclude(
     stack.supervisor.stop_process("engine")
     facts = incidents(read_trail(stack.home.ledger))
     entries, problem = _verify(stack)
+    replayed = replay(stack.home.engine_journal)
+    reflexes = replayed.pop("reflexes", [])
     return Report(
         scenario=scenario.name,
         started_ns=started_ns,
         seconds=(stack.clock.now_ns() - started_ns) / 1e9,
-        rows=tuple(score(truths, facts)),
+        rows=tuple(score(truths, facts, reflexes)),
         books=books,
         strays=tuple(f.id for f in strays(truths, facts)),
         ledger_entries=entries,
         ledger_problem=problem,
-        replay=replay(stack.home.engine_journal),
+        replay=replayed,
     )
 
 

@@ -50,7 +50,6 @@ class Runner:
     def _one(self, fault: Fault) -> Truth:
         """Injects one fault, waits for what becomes of it, and takes it back."""
         self._tell(f"injecting: {fault.title}")
-        reflexes_before = self._stack.reflexes()
         injection = fault.inject(self._stack)
         if fault.kind == "negative":
             self._stack.pause(fault.hold_s)
@@ -71,11 +70,6 @@ class Runner:
             reverted_ns=reverted_ns,
             until_ns=self._stack.clock.now_ns(),
             culprit=injection.culprit,
-            reflexes=tuple(
-                what
-                for what, count in self._stack.reflexes().items()
-                if count > reflexes_before.get(what, 0)
-            ),
         )
 
     def _wait_closed(self, injection: Injection) -> None:

@@ -1,12 +1,13 @@
 """An engine's journal in; the proof that replaying it gives the recorded states out."""
 
 from pathlib import Path
+from typing import Any
 
 from prunella import _core
 from prunella.errors import InvariantError, UsageError
 
 
-def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int | float | bool]:
+def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, Any]:
     """Replays a journal through the core and compares every recorded state hash.
 
     Args:
@@ -15,7 +16,9 @@ def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, str | int
 
     Returns:
         `entries`, `frames`, `orders` and `checks` (state hashes compared) that were replayed,
-        `last_order_seq` (the last entry that made an order), `from_seq`, `last_seq`,
+        `last_order_seq` (the last entry that made an order), `market_age_ns_max` (the oldest
+        market data that an order was sent on), `reflexes` (time in nanoseconds UTC, venue or
+        nothing for everywhere, name), `from_seq`, `last_seq`,
         `state_hash`, `seconds`, `frames_per_second`, and `hash_equal`; where a hash differs, only
         `hash_equal` (false) and `problem`.
 
