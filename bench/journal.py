@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from machine import describe, percentiles
+from prunella.evaluation.bench import describe_machine, latency
 from prunella.journal import Ledger, verify_ledger
 
 _RECORDS = 20_000
@@ -41,14 +41,14 @@ def _ledger(folder: Path) -> None:
     begun = time.perf_counter_ns()
     verify_ledger(folder, key.public_key())
     seconds = (time.perf_counter_ns() - begun) / 1e9
-    print(f"ledger append       {percentiles(tuple(appends))}")
-    print(f"ledger checkpoint   {percentiles(tuple(signatures))}")
-    print(f"ledger verification {_RECORDS / seconds:,.0f} records/s")
+    print(latency("ledger append", appends))
+    print(latency("ledger checkpoint", signatures))
+    print(f"ledger verification: {_RECORDS / seconds:,.0f} records/s")
 
 
 def main() -> None:
     """Prints the figures."""
-    print(describe(), flush=True)
+    print(describe_machine(), flush=True)
     parent = Path(sys.argv[1] if sys.argv[1:] else ".").absolute()
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         _appends(Path(folder))

@@ -49,7 +49,7 @@ def run_demo(
     check_recordings(market.recordings)
     with _home(keep) as home, _terminated_like_interrupted():
         settings = Settings(
-            stack=StackSettings(port_base=_free_ports()),
+            stack=StackSettings(port_base=free_ports()),
             market=market,
             trading=TradingSettings(loop=LoopSettings(cpu=_hot_core())),
         )
@@ -161,7 +161,7 @@ def _hot_core() -> int:
     return max(cores) if len(cores) > 1 else -1
 
 
-def _free_ports() -> int:
+def free_ports() -> int:
     """The first of as many neighbouring free ports as there are components."""
     for base in range(_FIRST_PORT, _LAST_PORT, len(COMPONENTS)):
         if all(_is_free(base + i) for i in range(len(COMPONENTS))):

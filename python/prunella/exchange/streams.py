@@ -39,6 +39,12 @@ class Subscriber:
             await self._filled.wait()
         return self._queue.popleft()
 
+    def drain(self) -> list[str]:
+        """All texts that wait."""
+        texts = list(self._queue)
+        self._queue.clear()
+        return texts
+
 
 class Hub:
     """Who listens to what."""
