@@ -12,9 +12,8 @@ import tempfile
 from pathlib import Path
 
 from prunella.cli.clock import SystemClock
-from prunella.cli.demo import free_ports
 from prunella.cli.operate import tell_engine
-from prunella.cli.stack import prepare, start
+from prunella.cli.stack import free_port_base, prepare, start
 from prunella.config import Settings, StackSettings, save
 from prunella.control import Kill, Resume
 from prunella.evaluation.bench import describe_machine, latency
@@ -44,7 +43,7 @@ def main() -> None:
     taken = []
     with tempfile.TemporaryDirectory(prefix="prunella-") as folder:
         home = Home(Path(folder)).create()
-        settings = Settings(stack=StackSettings(port_base=free_ports()))
+        settings = Settings(stack=StackSettings(port_base=free_port_base()))
         save(settings, home.settings)
         prepare(home)
         stack = start(home, settings, lambda *_: None)

@@ -28,6 +28,7 @@ COMPONENTS = (
 """Every process of a stack, in the order of starting; its position gives its HTTP port. The healing
 plane starts last and so stops first: it must not take a planned end for faults."""
 
+EXCHANGES = tuple(name for name in COMPONENTS if name.startswith("exchange-"))
 PORT_MIN = 1_024
 PORT_MAX = 65_535
 
@@ -174,7 +175,7 @@ def _check_trading(trading: TradingSettings, path: Path) -> None:
         ConfigError: A venue that nobody serves, an address of an unknown venue, or a size off the
             instrument's grid.
     """
-    own = {name.removeprefix("exchange-") for name in COMPONENTS if name.startswith("exchange-")}
+    own = {name.removeprefix("exchange-") for name in EXCHANGES}
     for venue in trading.venues:
         if venue not in own | trading.endpoints.keys():
             raise ConfigError(

@@ -2,7 +2,7 @@
 
 use engine::config::CoreConfig;
 use feed::binance::Requests;
-use feed::core::Core;
+use feed::core::{Core, CoreError};
 use feed::hot_loop::{
     Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
 };
@@ -55,7 +55,9 @@ fn config_error(py: Python<'_>, text: String) -> PyErr {
 
 fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
     let class = match error {
-        LoopError::Journal(_) => "JournalError",
+        LoopError::Journal(_) | LoopError::Core { source: CoreError::Unreadable(_), .. } => {
+            "JournalError"
+        }
         LoopError::Core { .. } => "InvariantError",
         LoopError::System { .. } => "UsageError",
         LoopError::Config(_) => "ConfigError",

@@ -118,6 +118,7 @@ class Supervisor:
                 stderr=log,
                 start_new_session=True,
                 close_fds=True,
+                env=os.environ | {STACK_VARIABLE: str(self._home.root)},
             )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self.is_running():

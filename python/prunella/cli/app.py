@@ -10,7 +10,7 @@ from rich.console import Console
 
 from prunella import __version__
 from prunella.cli.output import print_json
-from prunella.cli.stack import home_at
+from prunella.cli.stack import home_at, new_home
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.values import Home
@@ -70,7 +70,9 @@ def demo(
             "Without it: a seeded synthetic order flow."
         ),
     ] = "",
-    speed: Annotated[float, typer.Option(help="1 plays the market as recorded.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=100, help="1 plays the market as recorded.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic flow.")] = 7,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the report to this file.")
@@ -108,7 +110,7 @@ def up(
     """Start a stack: two simulated exchanges, the engine, the healing plane and its agents."""
     from prunella.cli.lifecycle import bring_up  # noqa: PLC0415
 
-    bring_up(home_at(home), market=market, console=console, json_output=json_output)
+    bring_up(new_home(home), market=market, console=console, json_output=json_output)
 
 
 @app.command()
@@ -131,7 +133,8 @@ def down(home: HomeOption = None, json_output: JsonOption = False) -> None:
 def inject(
     fault: Annotated[FaultName, typer.Argument(help="Which fault of the catalogue.")],
     seconds: Annotated[
-        float | None, typer.Option(help="Revert it after this long (default: the fault's own).")
+        float | None,
+        typer.Option(min=0, help="Revert it after this long (default: the fault's own)."),
     ] = None,
     home: HomeOption = None,
     json_output: JsonOption = False,
@@ -212,10 +215,12 @@ def maintenance(
     """Announce work on a component, so that the healing plane leaves it alone meanwhile."""
     import getpass  # noqa: PLC0415
 
-    from prunella.healing.loop import HealingClient  # noqa: PLC0415
+    from prunella.cli.stack import running  # noqa: PLC0415
 
-    client = HealingClient(home_at(home))
-    client.maintenance(component, seconds=seconds, actor=getpass.getuser(), reason=reason)
+    with running(home_at(home)) as stack:
+        stack.healing.maintenance(
+            component, seconds=seconds, actor=getpass.getuser(), reason=reason
+        )
     console.print(f"{component}: maintenance for {seconds} s")
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import threading
 import types
@@ -16,7 +15,7 @@ from rich.live import Live
 
 from prunella.cli.clock import SystemClock
 from prunella.cli.live import LiveView
-from prunella.cli.stack import prepare, start
+from prunella.cli.stack import free_port_base, new_home, prepare, start, undisturbed
 from prunella.cli.watching import Poller
 from prunella.config import COMPONENTS, MarketSettings, Settings, StackSettings, save
 from prunella.errors import UsageError
@@ -29,8 +28,6 @@ from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.values import Home
 
 _FRAME_S = 0.25
-_FIRST_PORT, _LAST_PORT = 20_000, 32_000
-"""Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
 
 
 def run_demo(
@@ -47,9 +44,9 @@ def run_demo(
         recordings=tuple(str(Path(r).absolute()) for r in recordings), speed=speed, seed=seed
     )
     check_recordings(market.recordings)
-    with _home(keep) as home, _terminated_like_interrupted():
+    with _terminated_like_interrupted(), _home(keep) as home:
         settings = Settings(
-            stack=StackSettings(port_base=free_ports()),
+            stack=StackSettings(port_base=free_port_base()),
             market=market,
             trading=TradingSettings(loop=LoopSettings(cpu=_hot_core())),
         )
@@ -63,8 +60,9 @@ def run_demo(
             truths = _play(stack, view, console)
             report = conclude(stack, SCENARIOS["demo"], truths, started_ns=started_ns)
         finally:
-            stack.close()
-            stack.supervisor.stop()
+            with undisturbed():
+                stack.close()
+                stack.supervisor.stop()
     console.print(render(report))
     if json_file is not None:
         json_file.write_bytes(report.to_json())
@@ -131,13 +129,14 @@ def _home(keep: Path | None) -> Iterator[Home]:
     if keep is not None:
         if keep.exists() and any(keep.iterdir()):
             raise UsageError(f"{keep} is not empty; name a new folder to keep the run in")
-        yield Home(keep).create()
+        yield new_home(keep)
         return
     folder = Path(tempfile.mkdtemp(prefix="prunella-"))
     try:
         yield Home(folder).create()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with undisturbed():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -159,20 +158,3 @@ def _hot_core() -> int:
     """The core that the hot thread is bound to: the last one, if there is another for the rest."""
     cores = os.sched_getaffinity(0)
     return max(cores) if len(cores) > 1 else -1
-
-
-def free_ports() -> int:
-    """The first of as many neighbouring free ports as there are components."""
-    for base in range(_FIRST_PORT, _LAST_PORT, len(COMPONENTS)):
-        if all(_is_free(base + i) for i in range(len(COMPONENTS))):
-            return base
-    raise UsageError("no free ports on 127.0.0.1 between 20000 and 32000")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

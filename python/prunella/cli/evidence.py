@@ -10,11 +10,12 @@ from rich.table import Table
 
 from prunella.cli.live import colour
 from prunella.cli.output import print_json
+from prunella.cli.stack import running
 from prunella.errors import JournalError, UsageError
 from prunella.healing.audit import Entry, incident_entries, read_trail
 from prunella.healing.incident import IncidentOpened
-from prunella.healing.loop import HealingClient
 from prunella.journal import load_public_key, verify_ledger
+from prunella.journal.checkpoint import CHECKPOINTS
 from prunella.trading.engine import replay
 from prunella.values import Home
 
@@ -24,7 +25,8 @@ _FACTS_SHOWN_MAX = 300
 
 def show_incidents(home: Home, *, console: Console, json_output: bool) -> None:
     """Lists every incident that the healing plane remembers."""
-    incidents = HealingClient(home).incidents()
+    with running(home) as stack:
+        incidents = stack.healing.incidents()
     if json_output:
         print_json(incidents)
         return
@@ -79,7 +81,13 @@ def verify_ledger_folder(
     console: Console,
     json_output: bool,
 ) -> bool:
-    """Verifies a ledger; False (and the first bad entry named) when it is not whole."""
+    """Verifies a ledger; False (and the first bad entry named) when it is not whole.
+
+    Raises:
+        UsageError: No ledger is there: nothing was checked, which must not look like success.
+    """
+    if not any(folder.glob("*.journal")) and not (folder / CHECKPOINTS).exists():
+        raise UsageError(f"{folder} holds no ledger; give the ledger folder of a stack")
     public = load_public_key(key)
     try:
         verified = verify_ledger(folder, public, saved=checkpoint)

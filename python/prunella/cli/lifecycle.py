@@ -1,5 +1,6 @@
 """`up`, `status`, `down` and `inject`: a home folder in, tables or JSON out."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from prunella.bridge import Supervisor
 from prunella.cli.live import colour
 from prunella.cli.output import print_json
-from prunella.cli.stack import running, start
-from prunella.config import COMPONENTS, load, save
-from prunella.control import CancelAll, Halt
-from prunella.errors import PrunellaError
+from prunella.cli.stack import attach, running, start, undisturbed
+from prunella.config import COMPONENTS, EXCHANGES, load, save
+from prunella.errors import ConfigError, PrunellaError, UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.stack import RunningStack
 from prunella.exchange.recording import check_recordings
@@ -63,6 +64,9 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
                 f"{venue['orders_open']} open, {venue['orders_unknown']} of unknown fate"
             )
         console.print(f"trading is {engine['trading_state']}")
+    if facts["incidents"] is None:
+        console.print("[bold red]the healing plane does not answer[/bold red]")
+        return
     open_incidents = [i for i in facts["incidents"] if i["state"] != "resolved"]
     console.print(f"open incidents: {len(open_incidents)}")
     for incident in open_incidents:
@@ -72,6 +76,7 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
 def _facts(stack: RunningStack) -> dict[str, Any]:
     """Everything that `status` shows, as plain values."""
     states = {s.name: s for s in stack.supervisor.states()}
+    incidents = stack.incidents()
     processes = []
     for name in COMPONENTS:
         state = states.get(name)
@@ -89,28 +94,49 @@ def _facts(stack: RunningStack) -> dict[str, Any]:
     return {
         "processes": processes,
         "engine": stack.get("engine", "/status"),
-        "incidents": [msgspec.to_builtins(i) for i in stack.healing.incidents()],
+        "incidents": None if incidents is None else msgspec.to_builtins(incidents),
     }
 
 
 def bring_down(home: Home, *, console: Console, json_output: bool) -> None:
-    """Cancels working orders where the engine still answers, then stops every process."""
-    from prunella.cli.operate import tell_engine  # noqa: PLC0415
+    """Stops every process; the engine cancels its working orders before it ends.
 
-    with running(home) as stack:
-        cancelled = True
-        try:
-            for command in (Halt(), CancelAll()):
-                tell_engine(home, command, actor=None, reason="prunella down")
-        except PrunellaError:
-            cancelled = False
-        stack.supervisor.stop()
+    The trading state stays as it is, so that a stack which traded trades again after `up`, and one
+    that was halted by a person stays halted.
+
+    Raises:
+        UsageError: Nothing is up here.
+    """
+    supervisor = Supervisor(home)
+    if not supervisor.is_running() and not supervisor.pid():
+        raise UsageError(f"no stack is up in {home.root}; start one with `prunella up`")
+    with undisturbed():
+        # The healing plane first: it must not take a planned end for faults. The exchanges after
+        # the engine: it needs them for its cancels.
+        for name in ("healing", "engine"):
+            with contextlib.suppress(PrunellaError):
+                supervisor.stop_process(name)
+        left = _orders_left(home)
+        supervisor.stop()
     if json_output:
-        print_json({"down": True, "orders_cancelled": cancelled})
+        print_json({"down": True, "orders_left": left})
         return
-    if not cancelled:
-        console.print("the engine did not answer, so working orders were not cancelled")
+    for venue, count in left.items():
+        if count is None:
+            console.print(f"{venue} does not answer, so its working orders may not be cancelled")
+        elif count:
+            console.print(f"[bold red]{count} orders are still open at {venue}[/bold red]")
     console.print("down")
+
+
+def _orders_left(home: Home) -> dict[str, int | None]:
+    """Orders still open at each simulated exchange; None where it does not answer."""
+    try:
+        stack = attach(home, load(home.settings))
+    except ConfigError:
+        return dict.fromkeys(EXCHANGES)
+    pages = {name: stack.get(name, "/status") for name in EXCHANGES}
+    return {name: page and int(page["orders_open"]) for name, page in pages.items()}
 
 
 def inject_fault(

@@ -9,7 +9,7 @@ from prunella.values import Home
 
 
 def tell_engine(home: Home, command: Command, *, actor: str | None, reason: str) -> Reply:
-    """Sends one command to the engine and hands back its reply.
+    """Sends one command to the engine and hands back its reply; without an actor, the user's.
 
     Works with every other process dead: it needs the engine's socket and the control token alone.
 
@@ -19,4 +19,4 @@ def tell_engine(home: Home, command: Command, *, actor: str | None, reason: str)
     target = SocketTarget(
         home.socket("engine"), token=load_token(home.key("control.token")), name="engine"
     )
-    return target.apply(command, actor=actor or getpass.getuser(), reason=reason)
+    return target.apply(command, actor=getpass.getuser() if actor is None else actor, reason=reason)

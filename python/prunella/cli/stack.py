@@ -1,6 +1,7 @@
 """Bringing a stack up and down: settings and a home folder in, running processes out."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -12,21 +13,48 @@ from prunella.cli.clock import SystemClock
 from prunella.config import COMPONENTS, Settings, load
 from prunella.control.tokens import ensure_token
 from prunella.errors import UsageError
-from prunella.evaluation.stack import RunningStack
+from prunella.evaluation.stack import RunningStack, WaitedInVainError
 from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
 READY_TIMEOUT_S = 30.0
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+"""Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
+_ENDED = {"EXITED", "FATAL", "BACKOFF"}
+"""What supervisord calls a process that is gone although nobody stopped it."""
 
 
 def home_at(path: Path | None) -> Home:
-    """The home folder: as given, else `$PRUNELLA_HOME`, else `./.prunella`."""
+    """The home folder: as given, else `$PRUNELLA_HOME`, else `./.prunella`; makes nothing."""
+    return Home(path or Path(os.environ.get("PRUNELLA_HOME", ".prunella")))
+
+
+def new_home(path: Path | None) -> Home:
+    """The same, with its folders made where they are missing.
+
+    Raises:
+        UsageError: It cannot be made there.
+    """
+    home = home_at(path)
     try:
-        chosen = path or Path(os.environ.get("PRUNELLA_HOME", ".prunella"))
-        return Home(chosen).create()
-    except (OSError, ValueError) as error:
+        return home.create()
+    except ValueError as error:
         raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot make the home folder {home.root}: {error.strerror}") from None
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C and termination are ignored meanwhile: cleaning up must not be cut short."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def prepare(home: Home) -> None:
@@ -50,20 +78,39 @@ def programs(home: Home) -> list[Program]:
     ]
 
 
+def free_port_base() -> int:
+    """The first of as many neighbouring free ports as there are components.
+
+    Raises:
+        UsageError: There are none.
+    """
+    count = (_LAST_PORT - _FIRST_PORT) // len(COMPONENTS)
+    for step in range(count):
+        # Two that look at the same moment begin at different places.
+        base = _FIRST_PORT + (os.getpid() + step) % count * len(COMPONENTS)
+        if all(_is_free(base + i) for i in range(len(COMPONENTS))):
+            return base
+    raise UsageError(f"no free ports on 127.0.0.1 between {_FIRST_PORT} and {_LAST_PORT}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def check_ports(settings: Settings) -> None:
     """Refuses to start where somebody else listens.
 
     Raises:
         UsageError: Names the ports in use and the remedy.
     """
-    taken = []
-    for component, port in settings.ports().items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                taken.append(f"{port} ({component})")
+    ports = settings.ports().items()
+    taken = [f"{port} ({component})" for component, port in ports if not _is_free(port)]
     if taken:
         raise UsageError(
             f"in use on 127.0.0.1: port {', '.join(taken)}. Stop what listens there, or set "
@@ -90,7 +137,6 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
         )
     check_ports(settings)
     prepare(home)
-    supervisor.start(programs(home))
     stack = attach(home, settings)
     pending = list(COMPONENTS)
 
@@ -99,19 +145,27 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
             if stack.ready(component):
                 pending.remove(component)
                 tell(component, "ready")
+        for state in supervisor.states():
+            if state.state in _ENDED:
+                raise UsageError(_log_of(home, f"{state.name} ended at once", state.name))
         return not pending
 
     try:
-        stack.wait(all_ready, "every process to be ready", timeout_s=READY_TIMEOUT_S)
-    except UsageError as error:
-        culprit = pending[0]
-        tail = "\n".join(last_lines(home.log(culprit)))
-        supervisor.stop()
-        raise UsageError(f"{error}: {culprit} is not ready. Its log ends:\n{tail}") from None
+        supervisor.start(programs(home))
+        try:
+            stack.wait(all_ready, "every process to be ready", timeout_s=READY_TIMEOUT_S)
+        except WaitedInVainError as error:
+            raise UsageError(_log_of(home, f"{error}: {pending[0]} is not", pending[0])) from None
     except BaseException:
-        supervisor.stop()
+        with undisturbed():
+            supervisor.stop()
         raise
     return stack
+
+
+def _log_of(home: Home, what: str, component: str) -> str:
+    """The sentence, and how the component's log ends."""
+    return "\n".join([f"{what}. Its log ends:", *last_lines(home.log(component))])
 
 
 def attach(home: Home, settings: Settings) -> RunningStack:

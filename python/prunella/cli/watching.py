@@ -21,7 +21,7 @@ class Poller:
         view, stack = self._view, self._stack
         view.elapsed_s = (stack.clock.monotonic_ns() - self._began_ns) / 1e9
         view.engine = stack.get("engine", "/status") or {}
-        view.incidents = [(i.state, i.line) for i in stack.healing.incidents()]
+        view.incidents = [(i.state, i.line) for i in stack.incidents() or ()]
         if self._looks % _SLOW_EVERY == 0:
             self._processes()
         self._looks += 1

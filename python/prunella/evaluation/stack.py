@@ -12,13 +12,17 @@ from typing import Any
 import msgspec
 
 from prunella.bridge import Supervisor
-from prunella.errors import UsageError
-from prunella.healing.loop import HealingClient
+from prunella.errors import TargetUnavailableError, UsageError
+from prunella.healing.loop import HealingClient, IncidentView
 from prunella.values import Clock, Home
 
 _POLL_S = 0.01
 _HTTP_TIMEOUT_S = 0.5
 """A frozen process must not hold up the ones that answer."""
+
+
+class WaitedInVainError(UsageError):
+    """A condition did not come true in time; says which."""
 
 
 class RunningStack:
@@ -46,12 +50,12 @@ class RunningStack:
         """Waits until the condition holds.
 
         Raises:
-            UsageError: It did not within `timeout_s`; says what was waited for.
+            WaitedInVainError: It did not within `timeout_s`; says what was waited for.
         """
         deadline_ns = self.clock.monotonic_ns() + int(timeout_s * 1e9)
         while not condition():
             if self.clock.monotonic_ns() > deadline_ns:
-                raise UsageError(f"waited {timeout_s:g} s in vain for {what}")
+                raise WaitedInVainError(f"waited {timeout_s:g} s in vain for {what}")
             time.sleep(_POLL_S)
 
     def pause(self, seconds: float) -> None:
@@ -102,7 +106,10 @@ class RunningStack:
                 return f"{component} is not running"
         if why := self._why_not_trading():
             return why
-        for incident in self.healing.incidents():
+        incidents = self.incidents()
+        if incidents is None:
+            return "the healing plane does not answer"
+        for incident in incidents:
             if incident.state not in {"resolved", "suppressed"}:
                 return f"{incident.id} is {incident.state}"
         return ""
@@ -119,6 +126,13 @@ class RunningStack:
             if venue["orders_unknown"]:
                 return f"{name} has orders of unknown fate"
         return ""
+
+    def incidents(self) -> tuple[IncidentView, ...] | None:
+        """What the healing plane remembers, or None when it does not answer."""
+        try:
+            return self.healing.incidents()
+        except TargetUnavailableError:
+            return None
 
     def engine_core(self) -> int:
         """The core that the engine's hot thread is pinned to, or else the last one."""
@@ -194,4 +208,4 @@ class RunningStack:
         return content if response.status == http.client.OK else None
 
 
-__all__ = ["RunningStack"]
+__all__ = ["RunningStack", "WaitedInVainError"]

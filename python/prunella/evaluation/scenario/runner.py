@@ -8,7 +8,7 @@ from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS, Fault, Injection
 from prunella.evaluation.scenario.base import Scenario
 from prunella.evaluation.score import Truth
-from prunella.evaluation.stack import RunningStack
+from prunella.evaluation.stack import RunningStack, WaitedInVainError
 from prunella.healing.incident import IncidentState
 
 _HEALTHY_TIMEOUT_S = 45.0
@@ -78,14 +78,14 @@ class Runner:
         def closed() -> bool:
             mine = [
                 i
-                for i in self._stack.healing.incidents()
+                for i in self._stack.incidents() or ()
                 if i.opened_ns >= injection.commanded_ns and i.culprit == injection.culprit
             ]
             return bool(mine) and all(i.state in _CLOSED for i in mine)
 
         try:
             self._stack.wait(closed, "the incident", timeout_s=self._scenario.budget_s)
-        except UsageError:
+        except WaitedInVainError:
             self._tell(f"not cured within {self._scenario.budget_s:g} s")
 
     def _wait_healthy(self, stretch_s: float) -> None:
@@ -102,6 +102,6 @@ class Runner:
         what = f"{stretch_s:g} s of healthy trading"
         try:
             self._stack.wait(long_enough, what, timeout_s=_HEALTHY_TIMEOUT_S)
-        except UsageError as error:
+        except WaitedInVainError as error:
             why = self._stack.why_not_healthy() or "it is healthy now"
             raise UsageError(f"{error}: {why}") from None
