@@ -22,7 +22,10 @@ def _lines(page: Path) -> list[str]:
     inline = re.findall(
         r"`((?:prunella|make) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     )
-    lines = [line.split(" #")[0].strip() for line in [*fenced.split("\n"), *inline]]
+    lines = [
+        line.split(" #")[0].strip().removeprefix(".venv/bin/")
+        for line in [*fenced.split("\n"), *inline]
+    ]
     return [line for line in lines if re.match(r"(prunella|make) [a-z]", line)]
 
 

@@ -107,6 +107,16 @@ def test_restart_gives_a_new_process_and_the_pid_replaced(supervisor: Supervisor
     assert supervisor.state("sleeper").pid == after
 
 
+def test_supervisorctl_takes_the_configuration(supervisor: Supervisor, home: Home) -> None:
+    """What runbooks tell a person to type works: supervisorctl with the home's own file."""
+    command = [str(Path(sys.executable).parent / "supervisorctl")]
+    command += ["-c", str(home.root / "supervisord.conf")]
+    before = supervisor.state("sleeper").pid
+    ran = subprocess.run([*command, "restart", "sleeper"], timeout=20, check=False)
+    assert ran.returncode == 0
+    assert supervisor.state("sleeper").pid not in {0, before}
+
+
 def test_restart_of_a_killed_process_starts_it(supervisor: Supervisor) -> None:
     """A process that died by SIGKILL stays down until somebody decides, and then starts."""
     target = SupervisordTarget(supervisor, SystemClock())
@@ -143,17 +153,18 @@ def test_foreign_process_is_reniced_pinned_stopped_and_given_back(hog: int) -> N
     """Each act on a foreign process takes effect and is undone from its own reply."""
     ticks = int(stat(hog)[19])
     host = HostTarget(set, SystemClock())
+    usual = os.getpriority(os.PRIO_PROCESS, hog)
     nice = host.apply(Renice(pid=hog, start_ticks=ticks, nice=19), **WHO)
-    assert nice.replaced["nice"] == "0"
+    assert nice.replaced["nice"] == str(usual)
     assert os.getpriority(os.PRIO_PROCESS, hog) == 19
     group = Path(f"/proc/{hog}/autogroup")
     if group.exists():  # nice alone does nothing across sessions
         assert group.read_text().endswith("nice 19\n")
     undone = Renice(pid=hog, start_ticks=ticks, nice=int(nice.replaced["nice"]))
     assert host.apply(undone, **WHO).replaced["nice"] == "19"
-    assert os.getpriority(os.PRIO_PROCESS, hog) == 0
+    assert os.getpriority(os.PRIO_PROCESS, hog) == usual
     if group.exists():
-        assert group.read_text().endswith("nice 0\n")
+        assert group.read_text().endswith(f"nice {usual}\n")
     cores = os.sched_getaffinity(hog)
     pin = host.apply(Pin(pid=hog, start_ticks=ticks, cpus=(min(cores),)), **WHO)
     assert os.sched_getaffinity(hog) == {min(cores)}
@@ -176,6 +187,7 @@ def test_reused_pid_own_component_and_init_are_never_touched(
     component = supervisor.state("sleeper").pid
     pid = hog
     ticks = int(stat(pid)[19])
+    usual = os.getpriority(os.PRIO_PROCESS, pid)
     host = HostTarget(set, SystemClock())
     own = HostTarget(lambda: {pid}, SystemClock())
     replies = [
@@ -192,4 +204,4 @@ def test_reused_pid_own_component_and_init_are_never_touched(
         "PROCESS_PROTECTED",
         "PROCESS_PROTECTED",
     ]
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 0
+    assert os.getpriority(os.PRIO_PROCESS, pid) == usual

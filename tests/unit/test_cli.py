@@ -31,6 +31,7 @@ HELP = {
     "inject": ("something bad", "venue-freeze", "--seconds"),
     "incidents": ("evidence to outcome", "inc-000007", "--json"),
     "kill": ("Kill switch", "Latched until", "--reason"),
+    "switch": ("active one", "--reason"),
     "resume": ("Trade again", "needs a name and a reason", "--name", "--reason"),
     "maintenance": ("Announce work", "leaves it alone", "--seconds"),
     "ledger verify": ("Check the ledger offline", "first bad entry", "--checkpoint", "--key"),
@@ -113,6 +114,7 @@ def test_without_a_command_help_says_where_to_start(typed: Typed) -> None:
         (("inject", "engine-crash"), "no stack is up in {home}; start one with `prunella up`"),
         (("maintenance", "engine"), "no stack is up in {home}; start one with `prunella up`"),
         (("kill",), "{home}/keys/control.token is missing; `prunella up` makes it"),
+        (("switch", "backup"), "{home}/keys/control.token is missing; `prunella up` makes it"),
         (
             ("resume", "--name", "ada", "--reason", "checked"),
             "{home}/keys/control.token is missing; `prunella up` makes it",

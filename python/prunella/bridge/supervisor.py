@@ -235,6 +235,8 @@ class Supervisor:
             "[unix_http_server]",
             f"file={_escape(str(self._socket))}",
             "chmod=0600",
+            "[supervisorctl]",  # so that a person can use it with this file, as runbooks say
+            f"serverurl=unix://{_escape(str(self._socket))}",
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         ]

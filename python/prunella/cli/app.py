@@ -178,6 +178,21 @@ def kill(
 
 
 @app.command()
+def switch(
+    venue: Annotated[str, typer.Argument(help="Venue that orders are to go to, such as `backup`.")],
+    reason: ReasonOption = "switched by hand",
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Make another venue the active one: taking orders and full-size quotes go there."""
+    from prunella.control import SwitchVenue  # noqa: PLC0415
+
+    _tell(
+        home_at(home), SwitchVenue(venue=venue), actor=None, reason=reason, json_output=json_output
+    )
+
+
+@app.command()
 def resume(
     name: Annotated[str, typer.Option("--name", help="Who takes the responsibility.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is safe to trade again.")],
