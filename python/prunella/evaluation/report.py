@@ -67,13 +67,23 @@ def render(report: Report) -> RenderableType:
 
 def _faults(report: Report) -> Table:
     table = Table(title="What was broken, and what became of it", title_justify="left")
-    for heading in ("fault", "detected", "diagnosed as", "reflex", "workflow", "cured", "result"):
+    for heading in (
+        "fault",
+        "at",
+        "detected",
+        "diagnosed as",
+        "reflex",
+        "workflow",
+        "cured",
+        "result",
+    ):
         table.add_column(heading, overflow="fold")
     for row in report.rows:
         back = " (rolled back)" if row.rolled_back else ""
         proof = f"\nledger #{row.ledger_seq}" if row.ledger_seq else ""
         table.add_row(
             row.title,
+            f"{(row.effective_ns - report.started_ns) / 1e9:.1f} s",
             _seconds(row.detected_ms),
             f"{row.fault_class}\n{row.culprit}" if row.fault_class else "–",
             row.reflex or "–",
@@ -135,4 +145,5 @@ def _proofs(report: Report) -> Text:
 
 
 def _seconds(milliseconds: float | None) -> str:
-    return "–" if milliseconds is None else f"{milliseconds / 1e3:.2f} s"
+    # The healing plane may be quicker than the injector's own probe.
+    return "–" if milliseconds is None else f"{max(milliseconds, 0.0) / 1e3:.2f} s"
