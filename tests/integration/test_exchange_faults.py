@@ -232,7 +232,10 @@ def test_client_that_does_not_read_is_dropped_and_the_others_are_served(tmp_path
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "empty file"), (b"1 {}\n", "expected a stream frame or a snapshot")],
+    [
+        (b"", "expected at least one recorded frame, found none"),
+        (b"1 {}\n", "line 1: expected a stream frame or a snapshot"),
+    ],
 )
 def test_bad_recording_ends_the_process_with_a_plain_message(
     tmp_path: Path, content: bytes, message: str
@@ -242,7 +245,7 @@ def test_bad_recording_ends_the_process_with_a_plain_message(
     exchange = start(tmp_path, "--market", str(tmp_path / "market"))
     assert exchange.process.wait(timeout=20) == 2
     log = (tmp_path / "exchange.log").read_text()
-    assert f"{tmp_path}/market:1: " in log
+    assert f"{tmp_path}/market" in log
     assert message in log
     assert "Traceback" not in log
 

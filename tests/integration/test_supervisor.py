@@ -92,6 +92,9 @@ def test_start_beside_a_mute_supervisord_names_the_remedy(
     home.socket("supervisor").unlink()
     with pytest.raises(UsageError, match="prunella down"):
         supervisor.start([])
+    pid = supervisor.pid()
+    supervisor.stop()
+    assert not alive(pid)
 
 
 def test_restart_gives_a_new_process_and_the_pid_replaced(supervisor: Supervisor) -> None:

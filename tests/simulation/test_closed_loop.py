@@ -69,9 +69,9 @@ class World(Stack):
         before = sum(venue.requests.values())
         self.sent_s = [each for each in self.sent_s if self.now_s - each < 1.0]
         limited = venue.name == "primary" and self.lease is not None
-        # A round sends two at the most, so that one place must be left for the second.
-        if limited and self.lease and len(self.sent_s) >= self.lease[1] - 1:
-            step_s = 0.0
+        if limited and self.lease:
+            # So short a step sends one order at the most, so that none goes beyond the lease.
+            step_s = min(step_s, 0.05) if len(self.sent_s) < self.lease[1] else 0.0
         super()._trade(venue, step_s)
         if venue.name == "primary":
             self.sent_s += [self.now_s] * round(sum(venue.requests.values()) - before)

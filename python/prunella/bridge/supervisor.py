@@ -133,12 +133,15 @@ class Supervisor:
             # A frozen process cannot answer SIGTERM; waiting for it would only cost time.
             if state.pid and _letter(state.pid) == "T":
                 _signal(state.pid, signal.SIGKILL)
-        with contextlib.suppress(TargetUnavailableError):
+        try:
             self._call("shutdown")
+        except TargetUnavailableError:
+            if pid:  # it runs but does not answer
+                _signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         while pid and _alive(pid) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        for left in self._leftovers():
+        for left in {*self._leftovers(), self.pid()} - {0}:
             _signal(left, signal.SIGKILL)
         self._socket.unlink(missing_ok=True)
         self._pid_file.unlink(missing_ok=True)
