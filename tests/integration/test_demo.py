@@ -27,7 +27,8 @@ def test_demo_heals_every_fault_leaves_negatives_alone_and_the_books_agree(tmp_p
     """Exit status 0, and its report, ledger and journal say why."""
     kept, result = tmp_path / "kept", tmp_path / "result.json"
     market = ["--market", ",".join(map(str, SESSION))] if SESSION[0].exists() else []
-    command = [sys.executable, "-m", "prunella", "demo", "--keep", kept, "--json", result, *market]
+    command = [sys.executable, "-m", "prunella", "demo", "--keep", str(kept)]
+    command += ["--json", str(result), *market]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     story = ran.stdout + ran.stderr
     assert result.exists(), story

@@ -34,6 +34,8 @@ HELP = {
     "switch": ("active one", "--reason"),
     "resume": ("Trade again", "needs a name and a reason", "--name", "--reason"),
     "maintenance": ("Announce work", "leaves it alone", "--seconds"),
+    "freeze": ("Stop the healing plane", "thaw", "--reason"),
+    "thaw": ("act again", "--reason"),
     "ledger verify": ("Check the ledger offline", "first bad entry", "--checkpoint", "--key"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "bench": ("Measure", "tick-to-order", "--json"),
@@ -113,6 +115,8 @@ def test_without_a_command_help_says_where_to_start(typed: Typed) -> None:
         (("incidents",), "no stack is up in {home}; start one with `prunella up`"),
         (("inject", "engine-crash"), "no stack is up in {home}; start one with `prunella up`"),
         (("maintenance", "engine"), "no stack is up in {home}; start one with `prunella up`"),
+        (("freeze",), "no stack is up in {home}; start one with `prunella up`"),
+        (("thaw",), "no stack is up in {home}; start one with `prunella up`"),
         (("kill",), "{home}/keys/control.token is missing; `prunella up` makes it"),
         (("switch", "backup"), "{home}/keys/control.token is missing; `prunella up` makes it"),
         (

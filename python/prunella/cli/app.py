@@ -239,6 +239,29 @@ def maintenance(
     console.print(f"{component}: maintenance for {seconds} s")
 
 
+@app.command()
+def freeze(reason: ReasonOption = "frozen by hand", home: HomeOption = None) -> None:
+    """Stop the healing plane from acting; it goes on watching. Until `thaw`, also over restarts."""
+    _freeze(home_at(home), frozen=True, reason=reason)
+    console.print("frozen: the healing plane watches and does nothing; `prunella thaw` ends it")
+
+
+@app.command()
+def thaw(reason: ReasonOption = "thawed by hand", home: HomeOption = None) -> None:
+    """Let the healing plane act again."""
+    _freeze(home_at(home), frozen=False, reason=reason)
+    console.print("the healing plane may act again")
+
+
+def _freeze(home: Home, *, frozen: bool, reason: str) -> None:
+    import getpass  # noqa: PLC0415
+
+    from prunella.cli.stack import running  # noqa: PLC0415
+
+    with running(home) as stack:
+        stack.healing.freeze(frozen=frozen, actor=getpass.getuser(), reason=reason)
+
+
 @ledger_app.command("verify")
 def ledger_verify(
     folder: Annotated[

@@ -67,6 +67,8 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
     if facts["incidents"] is None:
         console.print("[bold red]the healing plane does not answer[/bold red]")
         return
+    if facts["frozen"]:
+        console.print("[yellow]the healing plane is frozen: `prunella thaw` lets it act[/yellow]")
     open_incidents = [i for i in facts["incidents"] if i["state"] != "resolved"]
     console.print(f"open incidents: {len(open_incidents)}")
     for incident in open_incidents:
@@ -95,6 +97,7 @@ def _facts(stack: RunningStack) -> dict[str, Any]:
         "processes": processes,
         "engine": stack.get("engine", "/status"),
         "incidents": None if incidents is None else msgspec.to_builtins(incidents),
+        "frozen": stack.frozen(),
     }
 
 

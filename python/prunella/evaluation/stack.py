@@ -134,6 +134,13 @@ class RunningStack:
         except TargetUnavailableError:
             return None
 
+    def frozen(self) -> bool:
+        """Whether a person has stopped the healing plane from acting, as far as it answers."""
+        try:
+            return self.healing.status().frozen
+        except TargetUnavailableError:
+            return False
+
     def engine_core(self) -> int:
         """The core that the engine's hot thread is pinned to, or else the last one."""
         status = self.get("engine", "/status") or {}
