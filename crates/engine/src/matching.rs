@@ -261,6 +261,22 @@ impl Matching {
         self.accounts.len() - 1
     }
 
+    /// Continues the numbering of an earlier life: the next numbers are above these. To be called
+    /// before the market is played.
+    pub fn resume(&mut self, update_id: u64, last_order: u64, last_trade: u64) {
+        self.update_id = update_id;
+        self.last_order = last_order;
+        self.last_trade = last_trade;
+        for cursor in &mut self.cursors {
+            cursor.published_id = update_id;
+        }
+    }
+
+    /// The numbers given last: update, order and trade.
+    pub fn numbers(&self) -> (u64, u64, u64) {
+        (self.update_id, self.last_order, self.last_trade)
+    }
+
     /// What an account has.
     pub fn balances(&self, account: usize) -> Balances {
         self.accounts[account]

@@ -146,6 +146,16 @@ impl Matching {
         self.market.orders_open()
     }
 
+    /// The numbers given last: update, order and trade.
+    fn numbers(&self) -> (u64, u64, u64) {
+        self.market.numbers()
+    }
+
+    #[pyo3(signature = (*, update_id, last_order, last_trade))]
+    fn resume(&mut self, update_id: u64, last_order: u64, last_trade: u64) {
+        self.market.resume(update_id, last_order, last_trade);
+    }
+
     fn open_account(&mut self, base: i128, quote: i128) -> usize {
         self.market.open_account(base, quote)
     }

@@ -97,6 +97,7 @@ def _exchange(context: Context, *, venue: str) -> None:
             name=venue,
             port=context.port,
             accounts=(AccountSettings(key=read_key(context.home.key("venue.key"))),),
+            state_file=context.home.root / "exchange" / f"{venue}.json",
             admin_token=load_token(context.home.key("admin.token")),
             read_token=context.read_token,
             market=tuple(Path(recording) for recording in market.recordings),

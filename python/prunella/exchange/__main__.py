@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--key-file", type=Path, action="append", default=[], help="an account's venue.key"
     )
+    parser.add_argument(
+        "--state-file", type=Path, help="keeps the accounts over a restart; none: always fresh"
+    )
     parser.add_argument("--base", default="10", help="what each account starts with in base")
     parser.add_argument("--quote", default="1000000", help="what each account starts with in quote")
     parser.add_argument("--read-token-file", type=Path, required=True, help="for /metrics, /status")
@@ -61,6 +64,7 @@ def _settings(arguments: argparse.Namespace) -> ExchangeSettings:
             AccountSettings(key=read_key(path), base=base, quote=quote)
             for path in arguments.key_file
         ),
+        state_file=arguments.state_file,
         read_token=arguments.read_token_file.read_text().strip(),
         admin_token=arguments.admin_token_file.read_text().strip(),
         orders_per_10s=arguments.orders_per_10s,

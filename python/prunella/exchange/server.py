@@ -17,7 +17,9 @@ from prunella.exchange.api_socket import ApiSocket
 from prunella.exchange.authentication import Authenticator
 from prunella.exchange.behaviour import OrderPath
 from prunella.exchange.calls import Calls
+from prunella.exchange.keeper import Keeper
 from prunella.exchange.limits import Limits
+from prunella.exchange.memory import Memory, check, load
 from prunella.exchange.operations import Operations
 from prunella.exchange.parts import Parts
 from prunella.exchange.player import Pace, play, publish_depth
@@ -55,14 +57,20 @@ def run(settings: ExchangeSettings, clock: Clock) -> None:
     Raises:
         UsageError: The port is in use.
         RecordingError: The recording is bad; the message names file and line.
+        ConfigError: The `state_file` is damaged, of other accounts, or cannot be written.
     """
     asyncio.run(serve(settings, clock))
 
 
 async def serve(settings: ExchangeSettings, clock: Clock) -> None:
     """Serves on the running loop until SIGTERM or SIGINT; raises like `run`."""
+    memory = _memory(settings)
     listener = _listen(settings)
-    venue = Venue(settings, clock, Hub())
+    venue = Venue(settings, clock, Hub(), memory)
+    keeper = Keeper(venue, settings.state_file) if settings.state_file else None
+    if keeper:
+        # Before anything is numbered: the next life must know where this one began.
+        keeper.save()
     pace = Pace(clock, settings.speed)
     server = _Server(_configure(settings, _app(settings, clock, venue, pace)))
     loop = asyncio.get_running_loop()
@@ -79,18 +87,31 @@ async def serve(settings: ExchangeSettings, clock: Clock) -> None:
     _log.info("exchange_starts", name=settings.name, port=listener.getsockname()[1])
     player = asyncio.create_task(play(venue, source, pace, clock, repeat=settings.repeat))
     publisher = asyncio.create_task(publish_depth(venue))
-    player.add_done_callback(lambda task: _stop_on_error(task, stop))
-    publisher.add_done_callback(lambda task: _stop_on_error(task, stop))
+    stopping = asyncio.Event()
+    tasks = [player, publisher]
+    if keeper:
+        tasks.append(asyncio.create_task(keeper.keep(stopping)))
+    for task in tasks:
+        task.add_done_callback(lambda task: _stop_on_error(task, stop))
     try:
         await server.serve(sockets=[listener])
     finally:
         player.cancel()
         publisher.cancel()
-        outcomes = await asyncio.gather(player, publisher, return_exceptions=True)
+        stopping.set()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         _log.info("exchange_stopped", name=settings.name, frames=venue.frames)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+def _memory(settings: ExchangeSettings) -> Memory | None:
+    memory = load(settings.state_file)
+    if memory and settings.state_file:
+        api_keys = {account.key.api_key for account in settings.accounts}
+        check(memory, settings.state_file, symbol=settings.symbol.name, api_keys=api_keys)
+    return memory
 
 
 def _stop_on_error(task: asyncio.Task[None], stop: Callable[[], None]) -> None:

@@ -55,6 +55,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     port: int
     symbol: SymbolSettings = SymbolSettings()
     accounts: tuple[AccountSettings, ...] = ()
+    # Where the accounts outlive the process; none: they begin anew at each start.
+    state_file: Path | None = None
     admin_token: str
     read_token: str
     # Recordings are played one after the other; none: a synthetic order flow from the seed.

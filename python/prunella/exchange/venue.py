@@ -6,6 +6,7 @@ balances' words, and publishes every visible change through the hub.
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from prunella.exchange import refusals
 from prunella.exchange.frames import BookFrame, DiffFrame, Frame, TickerFrame
 from prunella.exchange.matching import Match, Matching
+from prunella.exchange.memory import KeptAccount, KeptFill, Memory, Numbers
 from prunella.exchange.orders import Fill, Order, decimal, report
 from prunella.exchange.settings import ExchangeSettings
 from prunella.exchange.streams import Hub
@@ -23,6 +25,10 @@ PUBLIC_TRADES_MAX = 1_000
 # Finished orders that can still be asked for; more than a long demo makes.
 FINISHED_ORDERS_MAX = 100_000
 FILLS_MAX = 100_000
+# What is kept over a restart: far more than an engine has under way, and yet small enough (about
+# 250 kB) to be written ten times a second.
+KEPT_ORDERS_MAX = 500
+KEPT_FILLS_MAX = 1_000
 FAST, SLOW = 0, 1
 
 _REFUSED = {
@@ -35,12 +41,16 @@ _encode = msgspec.json.Encoder().encode
 class Venue:
     """One market, its accounts, its orders and its streams."""
 
-    def __init__(self, settings: ExchangeSettings, clock: Clock, hub: Hub) -> None:
+    def __init__(
+        self, settings: ExchangeSettings, clock: Clock, hub: Hub, memory: Memory | None = None
+    ) -> None:
         self.settings = settings
         self.symbol = settings.symbol
         self.hub = hub
         self.frames = 0
         self.loaded = False
+        # How often an account has changed: what is new to be kept.
+        self.changes = 0
         self.trades: deque[dict[str, Any]] = deque(maxlen=PUBLIC_TRADES_MAX)
         self._clock = clock
         self._stream = settings.symbol.name.lower()
@@ -50,8 +60,6 @@ class Venue:
             fee_in_quote=settings.fee_in_quote,
             lot=settings.symbol.lot,
         )
-        for account in settings.accounts:
-            self._matching.open_account(account.base, account.quote)
         self._orders: dict[int, Order] = {}
         self._open: dict[int, Order] = {}
         self._finished: deque[Order] = deque()
@@ -59,6 +67,65 @@ class Venue:
         self._fills: deque[Fill] = deque(maxlen=FILLS_MAX)
         self._top: tuple[int, int, int, int] | None = None
         self._executions = 0
+        kept = memory.accounts if memory else {}
+        for account in settings.accounts:
+            owned = kept.get(account.key.api_key, account)
+            self._matching.open_account(owned.base, owned.quote)
+        if memory:
+            self._recall(memory)
+
+    # What is kept over a restart.
+
+    def remember(self) -> Memory:
+        """What must not be forgotten when the process ends."""
+        update, order, trade = self._matching.numbers()
+        finished = list(islice(reversed(self._finished), KEPT_ORDERS_MAX))
+        orders = sorted([*finished, *self._open.values()], key=lambda order: order.id)
+        known = {order.id for order in orders}
+        fills = list(islice(reversed(self._fills), KEPT_FILLS_MAX))[::-1]
+        accounts = {}
+        for number, account in enumerate(self.settings.accounts):
+            base_free, base_locked, quote_free, quote_locked = self._matching.balances(number)
+            accounts[account.key.api_key] = KeptAccount(
+                base=base_free + base_locked,
+                quote=quote_free + quote_locked,
+                orders=[order for order in orders if order.account == number],
+                fills=[
+                    KeptFill.of(fill)
+                    for fill in fills
+                    if fill.order.account == number and fill.order.id in known
+                ],
+            )
+        return Memory(
+            symbol=self.symbol.name,
+            numbers=Numbers(update=update, order=order, trade=trade, execution=self._executions),
+            accounts=accounts,
+        )
+
+    def _recall(self, memory: Memory) -> None:
+        """Takes up an earlier life; what rested then is cancelled."""
+        numbers = memory.numbers.beyond()
+        self._matching.resume(
+            update_id=numbers.update, last_order=numbers.order, last_trade=numbers.trade
+        )
+        self._executions = numbers.execution
+        numbered = {each.key.api_key: index for index, each in enumerate(self.settings.accounts)}
+        orders: list[Order] = []
+        fills: list[Fill] = []
+        for api_key, kept in memory.accounts.items():
+            by_id = {order.id: order for order in kept.orders}
+            orders.extend(kept.orders)
+            fills.extend(fill.fill(by_id[fill.order]) for fill in kept.fills)
+            for order in kept.orders:
+                # The settings may list the accounts in another order than before.
+                order.account = numbered[api_key]
+        for order in sorted(orders, key=lambda order: order.id):
+            if order.is_open:
+                order.status, order.updated_ms = "CANCELED", self.now_ms()
+            self._orders[order.id] = order
+            self._by_client_id[order.account, order.client_order_id] = order
+            self._finished.append(order)
+        self._fills.extend(sorted(fills, key=lambda fill: fill.trade))
 
     # What is asked.
 
@@ -218,6 +285,7 @@ class Venue:
                 if fill is not None and order is of:
                     fills.append(fill)
             for account in accounts:
+                self.changes += 1
                 self._publish_balances(account, ts_ms)
         top = self._matching.top()
         if top != self._top:
