@@ -13,10 +13,11 @@ import tempfile
 import threading
 from pathlib import Path
 
+from prunella.cli.demo import demo_settings
 from prunella.cli.live import LiveView
 from prunella.cli.stack import start
 from prunella.cli.watching import Poller
-from prunella.config import MarketSettings, Settings, StackSettings, save
+from prunella.config import MarketSettings, save
 from prunella.evaluation.report import Report, render
 from prunella.evaluation.scenario import SCENARIOS, Runner, conclude
 from prunella.evaluation.score import Truth
@@ -28,7 +29,6 @@ from rich.segment import Segments
 PICTURE = Path(__file__).parent / "demo.svg"
 SHOWN_WORKFLOW = "reroute-to-backup-venue"
 COLUMNS = 124
-PORT_BASE = 29_000
 LOOK_S = 0.25
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     market = MarketSettings(recordings=tuple(str(Path(each).absolute()) for each in sys.argv[1:]))
     with tempfile.TemporaryDirectory(prefix="prunella-") as folder:
         home = Home(Path(folder)).create()
-        settings = Settings(stack=StackSettings(port_base=PORT_BASE), market=market)
+        settings = demo_settings(market)
         save(settings, home.settings)
         view = LiveView()
         stack = start(home, settings, print)

@@ -45,11 +45,7 @@ def run_demo(
     )
     check_recordings(market.recordings)
     with _terminated_like_interrupted(), _home(keep) as home:
-        settings = Settings(
-            stack=StackSettings(port_base=free_port_base()),
-            market=market,
-            trading=TradingSettings(loop=LoopSettings(cpu=_hot_core())),
-        )
+        settings = demo_settings(market)
         save(settings, home.settings)
         prepare(home)
         view = LiveView()
@@ -69,6 +65,15 @@ def run_demo(
     if keep is not None:
         console.print(f"journal, ledger and logs are kept in {keep}")
     return report.good
+
+
+def demo_settings(market: MarketSettings) -> Settings:
+    """A stack on free ports, its hot thread held to one core, so that a hog can be beside it."""
+    return Settings(
+        stack=StackSettings(port_base=free_port_base()),
+        market=market,
+        trading=TradingSettings(loop=LoopSettings(cpu=_hot_core())),
+    )
 
 
 def _bring_up(home: Home, settings: Settings, view: LiveView, console: Console) -> RunningStack:
