@@ -1,11 +1,14 @@
 """The command `prunella` as a process of its own: what a person types in, what it said out."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from prunella.bridge.supervisor import STACK_VARIABLE
 
 COMMAND = (sys.executable, "-m", "prunella")
 TIMEOUT_S = 60.0
@@ -36,3 +39,15 @@ def run(*arguments: str, home: Path) -> Said:
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def processes_of(home: Path) -> list[int]:
+    """Every process that belongs to the stack of a home folder: each carries its path."""
+    mark = f"{STACK_VARIABLE}={home}\0".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found

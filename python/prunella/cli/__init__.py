@@ -9,10 +9,11 @@ import sys
 
 def main() -> None:
     """Entry point: runs a command; a person's mistake gives a sentence, not a stack trace."""
-    from prunella.cli.app import app  # noqa: PLC0415  services start without typer and rich
     from prunella.errors import PermanentError, RetryableError  # noqa: PLC0415
 
     try:
+        from prunella.cli.app import app  # noqa: PLC0415  services start without typer and rich
+
         app()
     except KeyboardInterrupt:
         sys.exit(130)

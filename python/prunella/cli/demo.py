@@ -146,12 +146,14 @@ def _home(keep: Path | None) -> Iterator[Home]:
 
 @contextlib.contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP stop everything just as Ctrl-C does."""
+    """SIGTERM and SIGHUP stop everything just as Ctrl-C does, also where a shell ignores that."""
 
     def interrupt(_signal: int, _frame: types.FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
