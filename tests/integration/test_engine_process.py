@@ -260,6 +260,22 @@ def test_frozen_exchange_is_stale_and_gets_no_order_until_it_is_back(
     _assert_replay_proves_itself(engine)
 
 
+def test_stopped_engine_does_not_take_old_frames_for_new(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """What waited in the sockets while the engine itself stood still is dropped and begun anew."""
+    engine.wait_trading(fills=1)
+    frames = exchange.status()["frames"]
+    os.kill(engine.pid, signal.SIGSTOP)
+    wait_until(lambda: exchange.status()["frames"] > frames + 200, "frames for nobody")
+    os.kill(engine.pid, signal.SIGCONT)
+    wait_until(lambda: "stood still" in engine.log(), "the engine to notice")
+    engine.wait_ready()
+    engine.wait_trading(fills=1)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+
+
 def test_order_path_that_loses_answers_never_doubles_an_order(
     engine: Engine, exchange: Exchange
 ) -> None:

@@ -121,6 +121,14 @@ impl Breaker {
         }
     }
 
+    /// The process began anew: a probe that was under way may never be told of, and a breaker that
+    /// waits for it would stay shut for ever.
+    pub fn forget_probe(&mut self, now_ns: Nanos, config: &VenueConfig) {
+        if matches!(self.state, BreakerState::HalfOpen { probe: Some(_) }) {
+            self.open(now_ns, config);
+        }
+    }
+
     fn open(&mut self, now_ns: Nanos, config: &VenueConfig) -> Reflex {
         self.state = BreakerState::Open { until_ns: now_ns + self.backoff_ns };
         self.backoff_ns = (self.backoff_ns * 2).min(config.breaker_backoff_ns_max);
@@ -166,6 +174,18 @@ mod tests {
             assert_eq!(breaker.failed(i64::from(n) * 500, id(n), &config), None);
         }
         assert!(breaker.lets_pass());
+    }
+
+    #[test]
+    fn restart_with_a_probe_under_way_opens_and_probes_again() {
+        let config = config();
+        let mut breaker = tripped(&config);
+        breaker.tick(102);
+        breaker.sent(id(4));
+        breaker.forget_probe(200, &config);
+        assert!(!breaker.lets_pass());
+        assert_eq!(breaker.tick(200 + 300), Some(Reflex::BreakerHalfOpen));
+        assert!(breaker.lets_pass(), "another probe may pass");
     }
 
     #[test]

@@ -363,6 +363,9 @@ impl Engine {
         if now_ns > sent_ns + window_ns + CLOCK_MARGIN_NS + REQUEST_LIFE_NS {
             if !is_acknowledged && self.orders.advance(id, OrderState::NotReceived) {
                 self.counters.venues[venue.index()].not_received += 1;
+                // It may have been the breaker's probe, which would wait for its answer for ever.
+                let reflex = self.breaker_failed(now_ns, venue, id);
+                self.note(venue, reflex, outputs);
             } else if is_acknowledged {
                 // The venue has confirmed it once and denies it now. It cannot be working there.
                 self.orders.advance(id, OrderState::Expired);

@@ -37,7 +37,8 @@ impl Engine {
     /// A new process life: nothing that was asked will be answered, nothing is connected.
     pub(crate) fn restarted(&mut self, now_ns: Nanos) {
         self.is_shutting_down = false;
-        for venue in &mut self.venues {
+        for (venue, config) in self.venues.iter_mut().zip(&self.config.venues) {
+            venue.breaker.forget_probe(now_ns, config);
             venue.is_user_up = false;
             venue.stage = Stage::Waiting;
             venue.freshness = Freshness::Never;

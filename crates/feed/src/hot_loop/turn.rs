@@ -47,6 +47,8 @@ pub(super) struct Turn {
     random: Random,
     request: Vec<u8>,
     wants_reconnect: Vec<VenueId>,
+    /// Outputs of the answers that are read at once; kept between turns.
+    answers: Vec<Output>,
     messages: Receiver<Message>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
@@ -114,6 +116,7 @@ impl Turn {
             poller,
             request: Vec::with_capacity(1024),
             wants_reconnect: Vec::new(),
+            answers: Vec::with_capacity(256),
             messages,
             waker,
             shared,
@@ -136,6 +139,9 @@ impl Turn {
         let mut ready = Vec::with_capacity(64);
         self.take(None, &Input::Started)?;
         let mut is_behind = false;
+        let venues = &self.machine.core.engine().config().venues;
+        let stall_ns = venues.iter().map(|v| v.stale_after_ns).min().unwrap_or(Nanos::MAX);
+        let mut turned_ns = monotonic_ns();
         loop {
             let before_ns = monotonic_ns();
             let timeout_ns = if is_behind || self.options.busy_poll {
@@ -148,6 +154,10 @@ impl Turn {
             let now_ns = monotonic_ns();
             self.turns.iterations += 1;
             self.clocks.lag_max_ns = self.clocks.lag_max_ns.max(now_ns - before_ns - timeout_ns);
+            if now_ns - turned_ns > stall_ns {
+                self.distrust_buffers()?;
+            }
+            turned_ns = now_ns;
             // Commands first: a kill must not wait behind a burst of frames.
             self.commands()?;
             for event in &ready {
@@ -171,6 +181,18 @@ impl Turn {
                 self.snapshot(false)?;
             }
         }
+    }
+
+    /// After we stood still: what the sockets hold is old, and would be stamped as if it were new.
+    /// Market data is dropped and begun anew; fills are not, for they are true at any age.
+    fn distrust_buffers(&mut self) -> Result<(), LoopError> {
+        let stalled = std::io::Error::other("this process stood still, so its buffers are old");
+        for index in 0..self.channels.len() {
+            if self.channels[index].channel == Channel::Market {
+                self.channel_down(index, &stalled)?;
+            }
+        }
+        Ok(())
     }
 
     fn dispatch(&mut self, event: Ready) -> Result<(), LoopError> {
@@ -202,7 +224,9 @@ impl Turn {
     fn pool_ready(&mut self, event: Ready) -> Result<(), LoopError> {
         let now_ns = wall_ns();
         let index = ((event.token - POOL_TOKENS) / POOL_STRIDE) as usize;
-        let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
+        let Turn {
+            pools, machine, poller, random, users, request, wants_reconnect, answers, ..
+        } = self;
         if event.is_writable {
             pools[index].on_writable(event.token, now_ns, poller, random);
         }
@@ -210,8 +234,8 @@ impl Turn {
             return Ok(());
         }
         // The answers are taken in one by one; what they cause is sent when all are read, because
-        // the pool is busy reading until then.
-        let mut outputs = Vec::new();
+        // the pool is busy reading until then. Both buffers are kept, so that neither grows anew.
+        let mut outputs = std::mem::take(answers);
         let venue = VenueId(index as u8);
         pools[index].on_readable(event.token, now_ns, poller, random, |answer| {
             let input = Input::Reply {
@@ -225,7 +249,7 @@ impl Turn {
             outputs.append(&mut machine.outputs);
             Ok::<_, LoopError>(())
         })?;
-        machine.outputs = outputs;
+        *answers = std::mem::replace(&mut machine.outputs, outputs);
         perform(machine, pools, poller, random, users, request, wants_reconnect, None);
         Ok(())
     }
