@@ -1,7 +1,8 @@
 """`Supervisor`: a list of programs in; running processes under supervisord out, none left behind.
 
-supervisord keeps the processes; who restarts what, and when, is decided elsewhere, so no program
-restarts by itself. Every child asks the kernel to be killed when supervisord dies (see `guard`).
+supervisord keeps the processes; who restarts what, and when, is decided elsewhere, so a program
+restarts by itself only where it says so. Every child asks the kernel to be killed when supervisord
+dies (see `guard`).
 """
 
 import contextlib
@@ -28,6 +29,10 @@ _POLL_S = 0.02
 _RPC_TIMEOUT_S = 20.0
 _LOG_BYTES_MAX = 20_000_000
 
+_STAYS_DOWN = ("autorestart=false", "startsecs=0")
+_RESTARTS = ("autorestart=unexpected", "exitcodes=0,2", "startsecs=1", "startretries=3")
+"""Status 2 says that starting again cannot help; dying at once three times says so too."""
+
 _ALREADY_STARTED = 60
 _NOT_RUNNING = 70
 STACK_VARIABLE = "PRUNELLA_STACK"
@@ -42,12 +47,15 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         command: Program and arguments.
         log: Where its output goes; rotated at 20 MB, two old ones are kept.
         stop_s: How long it may take to stop before it is killed.
+        restarts: Whether supervisord itself starts it again when it dies (a few times): for what
+            the healing plane cannot heal, because it is part of it.
     """
 
     name: str
     command: tuple[str, ...]
     log: Path
     stop_s: int = 5
+    restarts: bool = False
 
 
 class ProcessState(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,8 +258,7 @@ class Supervisor:
                 "command=" + " ".join(_quote(_escape(part)) for part in command),
                 f"priority={priority}",
                 "autostart=true",
-                "autorestart=false",
-                "startsecs=0",
+                *(_RESTARTS if program.restarts else _STAYS_DOWN),
                 "stopsignal=TERM",
                 f"stopwaitsecs={program.stop_s}",
                 "stopasgroup=true",

@@ -18,7 +18,7 @@ import msgspec
 from prunella.control.commands import Reply, Request
 from prunella.control.replies import Replies
 from prunella.control.wire import Lines
-from prunella.errors import CommandUnsupportedError, PermanentError, PrunellaError
+from prunella.errors import CommandUnsupportedError, PermanentError, RetryableError
 
 Handler = Callable[[Request], Reply]
 
@@ -90,6 +90,9 @@ class ControlServer:
             try:
                 while (line := lines.read()) is not None:
                     connection.sendall(msgspec.json.encode(self._answer(line)) + b"\n")
+            except RetryableError:
+                # Whether it was done is unknown, and that is what a hung-up connection says.
+                return
             except PermanentError as error:
                 refusal = Reply(ok=False, code="REQUEST_MALFORMED", message=str(error))
                 connection.sendall(msgspec.json.encode(refusal) + b"\n")
@@ -109,7 +112,7 @@ class ControlServer:
             return self._handler(request)
         except CommandUnsupportedError as error:
             return Reply(ok=False, code="COMMAND_UNSUPPORTED", message=str(error))
-        except PrunellaError as error:
+        except PermanentError as error:
             return Reply(ok=False, code="COMMAND_FAILED", message=str(error))
 
 
