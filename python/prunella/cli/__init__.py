@@ -17,6 +17,6 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (PermanentError, RetryableError) as error:
+    except (PermanentError, RetryableError, OSError) as error:
         sys.stderr.write(f"prunella: {error}\n")
         sys.exit(2)

@@ -172,9 +172,18 @@ def kill(
 
     Needs the engine alone: it works with the bus, the database and every agent dead.
     """
+    from prunella.cli.operate import kill_patience_s  # noqa: PLC0415
     from prunella.control import Kill  # noqa: PLC0415
 
-    _tell(home_at(home), Kill(), actor=None, reason=reason, json_output=json_output)
+    stack = home_at(home)
+    _tell(
+        stack,
+        Kill(),
+        actor=None,
+        reason=reason,
+        json_output=json_output,
+        patience_s=kill_patience_s(stack),
+    )
 
 
 @app.command()
@@ -205,11 +214,19 @@ def resume(
     _tell(home_at(home), Resume(), actor=name, reason=reason, json_output=json_output)
 
 
-def _tell(home: Home, command: Any, *, actor: str | None, reason: str, json_output: bool) -> None:
+def _tell(
+    home: Home,
+    command: Any,
+    *,
+    actor: str | None,
+    reason: str,
+    json_output: bool,
+    patience_s: float = 0.0,
+) -> None:
     """Sends a command to the engine and prints its answer; a refusal is exit status 1."""
     from prunella.cli.operate import tell_engine  # noqa: PLC0415
 
-    reply = tell_engine(home, command, actor=actor, reason=reason)
+    reply = tell_engine(home, command, actor=actor, reason=reason, patience_s=patience_s)
     if json_output:
         print_json(reply)
     elif reply.ok:

@@ -3,10 +3,8 @@
 import contextlib
 import os
 import shutil
-import signal
 import tempfile
 import threading
-import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +13,14 @@ from rich.live import Live
 
 from prunella.cli.clock import SystemClock
 from prunella.cli.live import LiveView
-from prunella.cli.stack import free_port_base, new_home, prepare, start, undisturbed
+from prunella.cli.stack import (
+    free_port_base,
+    new_home,
+    prepare,
+    start,
+    terminated_like_interrupted,
+    undisturbed,
+)
 from prunella.cli.watching import Poller
 from prunella.config import COMPONENTS, MarketSettings, Settings, StackSettings, save
 from prunella.errors import UsageError
@@ -44,7 +49,9 @@ def run_demo(
         recordings=tuple(str(Path(r).absolute()) for r in recordings), speed=speed, seed=seed
     )
     check_recordings(market.recordings)
-    with _terminated_like_interrupted(), _home(keep) as home:
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise UsageError(f"{json_file.absolute().parent} is no folder to write {json_file.name} to")
+    with terminated_like_interrupted(), _home(keep) as home:
         settings = demo_settings(market)
         save(settings, home.settings)
         prepare(home)
@@ -142,23 +149,6 @@ def _home(keep: Path | None) -> Iterator[Home]:
     finally:
         with undisturbed():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP stop everything just as Ctrl-C does, also where a shell ignores that."""
-
-    def interrupt(_signal: int, _frame: types.FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {
-        s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _hot_core() -> int:

@@ -11,7 +11,14 @@ from rich.table import Table
 from prunella.bridge import Supervisor
 from prunella.cli.live import colour
 from prunella.cli.output import print_json
-from prunella.cli.stack import attach, running, start, undisturbed
+from prunella.cli.stack import (
+    attach,
+    refuse_second,
+    running,
+    start,
+    terminated_like_interrupted,
+    undisturbed,
+)
 from prunella.config import COMPONENTS, EXCHANGES, load, save
 from prunella.errors import ConfigError, PrunellaError, UsageError
 from prunella.evaluation.fault import FAULTS
@@ -21,7 +28,12 @@ from prunella.values import Home
 
 
 def bring_up(home: Home, *, market: str, console: Console, json_output: bool) -> None:
-    """Starts a stack and shows it."""
+    """Starts a stack and shows it.
+
+    Raises:
+        UsageError: It is up already: its settings must not change under it.
+    """
+    refuse_second(home)
     settings = load(home.settings)
     recordings = tuple(str(Path(part).absolute()) for part in market.split(",") if part)
     if recordings:
@@ -147,7 +159,7 @@ def inject_fault(
 ) -> None:
     """Injects one fault, waits, and reverts it; also when interrupted."""
     fault = FAULTS[name]
-    with running(home) as stack:
+    with running(home) as stack, terminated_like_interrupted():
         injection = fault.inject(stack)
         if not json_output:
             effect_ms = (injection.effective_ns - injection.commanded_ns) / 1e6

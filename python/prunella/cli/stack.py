@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
+UNHEALED = {"bus", "watch", "healing"}
 READY_TIMEOUT_S = 30.0
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 """Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -46,6 +48,23 @@ def new_home(path: Path | None) -> Home:
 
 
 @contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP stop everything just as Ctrl-C does, also where a shell ignores that."""
+
+    def interrupt(_signal: int, _frame: types.FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Ctrl-C and termination are ignored meanwhile: cleaning up must not be cut short."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -67,12 +86,17 @@ def prepare(home: Home) -> None:
 
 
 def programs(home: Home) -> list[Program]:
-    """Every process of a stack. None restarts by itself: that is the healing plane's decision."""
+    """Every process of a stack.
+
+    None restarts by itself, for that is the healing plane's decision; but for the plane and what it
+    hears through, which it cannot heal.
+    """
     return [
         Program(
             name=name,
             command=(sys.executable, "-m", "prunella.cli.service", name, str(home.root)),
             log=home.log(name),
+            restarts=name in UNHEALED,
         )
         for name in COMPONENTS
     ]
@@ -118,6 +142,18 @@ def check_ports(settings: Settings) -> None:
         )
 
 
+def refuse_second(home: Home) -> None:
+    """Refuses to start where a stack is up.
+
+    Raises:
+        UsageError: One is.
+    """
+    if Supervisor(home).is_running():
+        raise UsageError(
+            f"a stack is already up in {home.root}; see `prunella status`, or `prunella down`"
+        )
+
+
 def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> RunningStack:
     """Starts every process and waits until each is ready.
 
@@ -130,11 +166,8 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
         UsageError: It is up already, a port is taken, or a process did not become ready; the
             message ends with the last lines of its log.
     """
+    refuse_second(home)
     supervisor = Supervisor(home)
-    if supervisor.is_running():
-        raise UsageError(
-            f"a stack is already up in {home.root}; see `prunella status`, or `prunella down`"
-        )
     check_ports(settings)
     prepare(home)
     stack = attach(home, settings)

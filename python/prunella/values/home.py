@@ -30,7 +30,8 @@ class Home:
         """Makes every folder (mode 0700) and hands back itself.
 
         Raises:
-            ValueError: The path is too long for a unix socket inside it.
+            ValueError: The path is too long for a unix socket inside it, or the folder holds
+                something else.
         """
         longest = str(self.socket("supervisor"))
         if len(longest) > UNIX_PATH_MAX:
@@ -38,11 +39,17 @@ class Home:
                 f"the home folder's path is too long for a unix socket ({len(longest)} > "
                 f"{UNIX_PATH_MAX} characters): {longest}. Choose a shorter --home."
             )
+        if self.root.is_dir() and any(self.root.iterdir()) and not self._is_ours():
+            raise ValueError(f"{self.root} holds something else; name a new folder with --home")
         for folder in (self.run, self.keys, self.logs, self.ledger, self.truth):
             folder.mkdir(parents=True, exist_ok=True)
         self.engine_journal.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
         return self
+
+    def _is_ours(self) -> bool:
+        """Whether the folder is a stack's: somebody else's is not to be made private."""
+        return self.settings.exists() or self.keys.is_dir()
 
     def socket(self, name: str) -> Path:
         """The unix socket of that name."""

@@ -12,13 +12,14 @@ from prunella.evaluation.stack import RunningStack
 
 _BURN = """
 import os, sys
+parent = os.getppid()
 os.sched_setaffinity(0, {int(sys.argv[1])})
 try:
     os.setpriority(os.PRIO_PROCESS, 0, -15)
     open("/proc/self/autogroup", "w").write("-15")
 except OSError:
     pass
-while True:
+while os.getppid() == parent:  # whoever started it and was killed leaves no hog behind
     pass
 """
 _BURNED_S = 0.1
