@@ -38,6 +38,7 @@ class LiveView:
         components: Component name to (state, detail).
         engine: The engine's `/status`, or empty while it does not answer.
         incidents: One line per incident, newest last.
+        order_rates: Orders a second by venue.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class LiveView:
         self.components: dict[str, tuple[str, str]] = {}
         self.engine: dict[str, Any] = {}
         self.incidents: list[tuple[str, str]] = []
+        self.order_rates: dict[str, float] = {}
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
 
     def note(self, line: str) -> None:
@@ -86,7 +88,16 @@ class LiveView:
         if not self.engine:
             return Text("the engine does not answer", style="bold red")
         table = Table(box=None, padding=(0, 1), pad_edge=False)
-        for heading in ("venue", "feed", "frames/s", "orders", "filled", "open", "position"):
+        for heading in (
+            "venue",
+            "feed",
+            "frames/s",
+            "orders/s",
+            "orders",
+            "filled",
+            "open",
+            "position",
+        ):
             table.add_column(heading, justify="left" if heading in {"venue", "feed"} else "right")
         for name, venue in self.engine["venues"].items():
             active = " *" if venue["active"] else ""
@@ -94,6 +105,7 @@ class LiveView:
                 f"{name}{active}",
                 colour(venue["state"]),
                 f"{venue['frames_per_second']:.0f}",
+                f"{self.order_rates.get(name, 0.0):.1f}",
                 str(venue["orders_submitted"]),
                 str(venue["orders_filled"]),
                 f"{venue['orders_open']}+{venue['orders_unknown']}?",
