@@ -22,7 +22,6 @@ class Home:
         self.keys = self.root / "keys"
         self.logs = self.root / "logs"
         self.ledger = self.root / "ledger"
-        self.truth = self.root / "truth"
         self.engine_journal = self.root / "journal" / "engine"
         self.settings = self.root / "settings.toml"
 
@@ -41,7 +40,7 @@ class Home:
             )
         if self.root.is_dir() and any(self.root.iterdir()) and not self._is_ours():
             raise ValueError(f"{self.root} holds something else; name a new folder with --home")
-        for folder in (self.run, self.keys, self.logs, self.ledger, self.truth):
+        for folder in (self.run, self.keys, self.logs, self.ledger):
             folder.mkdir(parents=True, exist_ok=True)
         self.engine_journal.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)

@@ -14,6 +14,7 @@ from prunella.healing.diagnose import AGENTS
 from prunella.healing.incident import Component, Heartbeat, Topology
 from prunella.healing.incident.records import Record
 from prunella.healing.loop.agent import Agent
+from prunella.healing.loop.inlet import Inlet, Message
 from prunella.telemetry import Readings
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.values import Clock
@@ -25,28 +26,6 @@ DRAIN_MAX = 500
 """Messages taken between two ticks: a flood must not keep the agent from its heartbeat."""
 DEAF_NS = 3_000_000_000
 """Without a reading for so long, the agent says that it does not do its job."""
-
-
-class Message(Protocol):
-    """What the bus hands over."""
-
-    @property
-    def kind(self) -> str:
-        """The record's tag."""
-        ...
-
-    @property
-    def payload(self) -> bytes:
-        """MessagePack of the record."""
-        ...
-
-
-class Inlet(Protocol):
-    """Where messages come from."""
-
-    def receive(self, timeout_s: float) -> Message | None:
-        """The next message, or None when none came in time."""
-        ...
 
 
 class Outlet(Protocol):

@@ -10,7 +10,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,6 +29,7 @@ from prunella.healing.incident.trail import Trail
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.commands import Answer, Ask, Status, answer
 from prunella.healing.loop.door import Door
+from prunella.healing.loop.inlet import Inlet, Message
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.remediate import ThreadPool
@@ -41,28 +41,6 @@ TICK_NS = 20_000_000
 """Between ticks; well below every hold time, and cheap enough to leave the processor alone."""
 DRAIN_MAX = 500
 """Messages taken between two ticks, so that a flood cannot keep the plane from acting."""
-
-
-class Message(Protocol):
-    """What the bus hands over."""
-
-    @property
-    def kind(self) -> str:
-        """The record's tag."""
-        ...
-
-    @property
-    def payload(self) -> bytes:
-        """MessagePack of the record."""
-        ...
-
-
-class Inlet(Protocol):
-    """Where messages come from."""
-
-    def receive(self, timeout_s: float) -> Message | None:
-        """The next message, or None when none came in time."""
-        ...
 
 
 class PlaneLoop:
