@@ -7,6 +7,7 @@ PYTHON ?= python3
 TOOLS := .tools
 UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 RUN := $(UV) run --no-sync
+SYNC = $(UV) sync --locked --no-editable --python "$$(command -v $(PYTHON))"
 MARKET ?=
 ARGS ?=
 
@@ -15,7 +16,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: setup ## Run the whole system for about 90 seconds: trade, break things, heal (MARKET=path plays a recording)
+demo: setup-small ## Run the whole system for about 90 seconds: trade, break things, heal (MARKET=path plays a recording)
 	@$(RUN) prunella demo $(if $(MARKET),--market $(MARKET)) $(ARGS)
 
 .PHONY: test
@@ -24,10 +25,18 @@ test: setup ## Run all tests (Rust and Python)
 	@$(RUN) pytest $(ARGS)
 
 .PHONY: setup
-setup: $(UV) ## Make the environment: Python packages and the compiled core
+setup: tools-found ## Make the environment: Python packages, the developers' tools and the compiled core
+	@$(SYNC)
+
+# What users need, without the packages of tests and models; removes nothing that is there already.
+.PHONY: setup-small
+setup-small: tools-found
+	@$(SYNC) --no-dev --inexact
+
+.PHONY: tools-found
+tools-found: $(UV)
 	@command -v cargo >/dev/null || { echo "cargo not found: install a Rust toolchain (https://rustup.rs), then run again"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1)"; exit 1; }
-	@$(UV) sync --locked --no-editable --python "$$(command -v $(PYTHON))"
 
 $(TOOLS)/bin/uv:
 	@echo "uv is not installed: putting it into $(TOOLS)/ (nothing else on this machine changes)"
@@ -58,7 +67,8 @@ docs: setup ## Write docs/reference/ anew from the source
 	@$(RUN) python docs/generate.py
 
 .PHONY: bench
-bench: setup ## Print latency and throughput on this machine
+bench: tools-found ## Print latency and throughput on this machine, beside other systems
+	@$(SYNC) --group bench
 	@$(RUN) prunella bench $(ARGS)
 
 .PHONY: services
