@@ -113,7 +113,7 @@ impl Core {
                 self.engine.step(now_ns, &Event::Heartbeat { venue, channel }, outputs);
             }
             Input::Command(bytes) => {
-                let commanded: Commanded = postcard::from_bytes(bytes)
+                let commanded: Commanded = serde_json::from_slice(bytes)
                     .map_err(|_| CoreError::Unreadable("a command of this version"))?;
                 self.engine.step(now_ns, &Event::Command(&commanded.command), outputs);
             }
@@ -167,7 +167,7 @@ impl Core {
 /// # Errors
 /// The bytes are no configuration of this version.
 pub fn read_config(bytes: &[u8]) -> Result<CoreConfig, CoreError> {
-    postcard::from_bytes(bytes)
+    serde_json::from_slice(bytes)
         .map_err(|_| CoreError::Unreadable("a configuration of this version"))
 }
 

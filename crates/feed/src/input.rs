@@ -26,7 +26,8 @@ const CHECK: u16 = 11;
 /// One input of the core.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// `CoreConfig` in postcard; the first entry of every journal.
+    /// `CoreConfig` in JSON, so that an old one still reads when fields are added with defaults; the
+    /// first entry of every journal.
     Config(&'a [u8]),
     /// A WebSocket message as received.
     Frame {
@@ -78,7 +79,7 @@ pub enum Input<'a> {
         /// On which socket.
         channel: Channel,
     },
-    /// A [`Commanded`] in postcard.
+    /// A [`Commanded`] in JSON, for the same reason.
     Command(&'a [u8]),
     /// Time passed.
     Timer,

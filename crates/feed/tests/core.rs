@@ -112,7 +112,7 @@ fn write(dir: &std::path::Path, inputs: &[Input<'_>]) -> Core {
 #[test]
 fn replay_from_the_snapshot_and_from_the_beginning_give_the_same_state() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = postcard::to_allocvec(&config()).unwrap();
+    let bytes = serde_json::to_vec(&config()).unwrap();
     let inputs: Vec<Input<'_>> = [Input::Config(&bytes)].into_iter().chain(live()).collect();
     let core = write(dir.path(), &inputs);
     for from_snapshot in [true, false] {
@@ -126,7 +126,7 @@ fn replay_from_the_snapshot_and_from_the_beginning_give_the_same_state() {
 #[test]
 fn state_hash_that_differs_names_the_entry() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = postcard::to_allocvec(&config()).unwrap();
+    let bytes = serde_json::to_vec(&config()).unwrap();
     let (mut writer, _) = Writer::open(dir.path(), Options::default()).unwrap();
     let lie = Input::Check { state_hash: [7; 32] };
     for input in [Input::Config(&bytes), Input::Timer, lie] {
@@ -142,7 +142,7 @@ fn state_hash_that_differs_names_the_entry() {
 #[test]
 fn snapshot_of_another_history_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = postcard::to_allocvec(&config()).unwrap();
+    let bytes = serde_json::to_vec(&config()).unwrap();
     let core = write(dir.path(), &[Input::Config(&bytes), Input::Timer]);
     snapshot::write(dir.path(), 2, &[9; 32], &core.engine().encode()).unwrap();
     snapshot::write(dir.path(), 90, &[9; 32], &core.engine().encode()).unwrap();

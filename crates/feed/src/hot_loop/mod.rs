@@ -253,7 +253,7 @@ fn recover(config: CoreConfig, options: &Options) -> Result<(Machine, Replay), L
     }
     let now_ns = wall_ns();
     let config = CoreConfig { run: (now_ns / 1_000_000_000) as u32, ..config };
-    let bytes = postcard::to_allocvec(&config).expect("plain data always encodes");
+    let bytes = serde_json::to_vec(&config).expect("plain data always encodes");
     let core = Core::new(config).map_err(LoopError::Config)?;
     journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
     Ok((Machine::new(journal, core, now_ns), Replay::default()))

@@ -43,7 +43,7 @@ impl Session {
             .enumerate()
             .map(|(index, requests)| (requests, Decoder::for_venue(&config, VenueId(index as u8))))
             .collect();
-        let bytes = postcard::to_allocvec(&config).expect("plain data always encodes");
+        let bytes = serde_json::to_vec(&config).expect("plain data always encodes");
         journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
         let core = Core::new(config).map_err(LoopError::Config)?;
         Ok(Session {

@@ -388,7 +388,7 @@ impl Turn {
 
     fn order(&mut self, command: Command, actor: String, reason: String) -> Result<u64, LoopError> {
         let commanded = Commanded { command, actor, reason };
-        let bytes = postcard::to_allocvec(&commanded).expect("plain data always encodes");
+        let bytes = serde_json::to_vec(&commanded).expect("plain data always encodes");
         self.take(None, &Input::Command(&bytes))?;
         Ok(self.machine.journal.last_seq())
     }
