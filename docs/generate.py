@@ -264,7 +264,16 @@ def type_name(info: types.Type) -> str:
 
 
 def attribute_texts(cls: type) -> dict[str, str]:
-    """The `Attributes:` of a docstring: name to sentence."""
+    """The `Attributes:` of a docstring, inherited ones included: name to sentence."""
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.startswith("prunella."):
+            texts |= own_attribute_texts(base)
+    return texts
+
+
+def own_attribute_texts(cls: type) -> dict[str, str]:
+    """The `Attributes:` of one class's docstring."""
     lines = (inspect.getdoc(cls) or "").partition("Attributes:\n")[2].split("\n")
     texts: dict[str, str] = {}
     name = ""

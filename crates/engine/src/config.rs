@@ -1,10 +1,10 @@
 //! What the core is configured with; journaled as its first entry, so that a replay needs no file.
 
 use serde::{Deserialize, Serialize};
-use values::{Money, Nanos, Price, Quantity};
+use values::{MarketId, Money, Nanos, Price, Quantity};
 
 /// A venue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VenueConfig {
     /// Its name, such as `primary`.
@@ -26,11 +26,15 @@ pub struct VenueConfig {
 }
 
 /// One instrument at one venue, with its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarketConfig {
     /// Index into `venues`.
     pub venue: u8,
+    /// Which instrument this is, the same number at every venue that lists it; positions of one
+    /// instrument add up over venues.
+    #[serde(default)]
+    pub instrument: u8,
     /// The venue's symbol, such as `BTCUSDT`.
     pub symbol: String,
     /// The asset that is bought and sold, such as `BTC`.
@@ -95,10 +99,20 @@ pub struct StrategyConfig {
     pub name: String,
     /// What it does.
     pub kind: StrategyKind,
+    /// Which instruments it trades; empty: all.
+    #[serde(default)]
+    pub instruments: Vec<u8>,
+}
+
+impl StrategyConfig {
+    /// Whether it trades an instrument.
+    pub fn trades(&self, instrument: u8) -> bool {
+        self.instruments.is_empty() || self.instruments.contains(&instrument)
+    }
 }
 
 /// Everything that the core needs to know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoreConfig {
     /// Which run this is; part of every client order id.
@@ -107,13 +121,28 @@ pub struct CoreConfig {
     pub venues: Vec<VenueConfig>,
     /// Instruments at venues.
     pub markets: Vec<MarketConfig>,
-    /// Strategies; each trades the same instrument at every venue.
+    /// Names of the instruments, for people; markets refer to them by position. Empty: one without
+    /// a name.
+    #[serde(default)]
+    pub instruments: Vec<String>,
+    /// Strategies; each trades its instruments at every venue that lists them.
     pub strategies: Vec<StrategyConfig>,
     /// Loss since the start of the run, realised and unrealised, at which only reducing is allowed.
     pub loss_max: Money,
 }
 
 impl CoreConfig {
+    /// How many instruments there are.
+    pub fn instruments_count(&self) -> usize {
+        self.markets.iter().map(|market| usize::from(market.instrument) + 1).max().unwrap_or(0)
+    }
+
+    /// What people call a market's instrument.
+    pub fn instrument_name(&self, market: MarketId) -> &str {
+        let config = &self.markets[market.index()];
+        self.instruments.get(usize::from(config.instrument)).unwrap_or(&config.symbol)
+    }
+
     /// What would make it impossible to trade with, in words for a person; the shell checks ranges
     /// with better messages, this keeps the core from dividing by zero or indexing beyond a table.
     pub fn problem(&self) -> Option<String> {
@@ -126,6 +155,14 @@ impl CoreConfig {
         for (index, market) in self.markets.iter().enumerate() {
             if usize::from(market.venue) >= self.venues.len() {
                 return Some(format!("market {index}: there is no venue {}", market.venue));
+            }
+            if !self.instruments.is_empty()
+                && usize::from(market.instrument) >= self.instruments.len()
+            {
+                return Some(format!(
+                    "market {index}: there is no instrument {}",
+                    market.instrument
+                ));
             }
             if market.tick.0 <= 0 || market.lot.0 <= 0 {
                 return Some(format!("market {index}: tick and lot must be positive"));

@@ -135,7 +135,9 @@ impl Engine {
             strategies: config
                 .strategies
                 .iter()
-                .map(|strategy| StrategyState::new(strategy, config.markets.len()))
+                .map(|strategy| {
+                    StrategyState::new(strategy, config.markets.len(), config.instruments_count())
+                })
                 .collect(),
             orders: OrderTable::default(),
             orders_made: 0,

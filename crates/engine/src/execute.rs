@@ -40,9 +40,16 @@ impl Engine {
         let Some(microprice) = state.market.microprice() else { return };
         state.mark = microprice;
         let venue = self.venue_of(id);
+        let instrument = self.config.markets[id.index()].instrument;
         let mut intents = core::mem::take(&mut self.intents);
         for index in 0..self.strategies.len() {
-            let held = self.markets.iter().map(|m| m.by_strategy[index].quantity().0);
+            if !self.config.strategies[index].trades(instrument) {
+                continue;
+            }
+            let markets = self.markets.iter().zip(&self.config.markets);
+            let held = markets
+                .filter(|(_, config)| config.instrument == instrument)
+                .map(|(state, _)| state.by_strategy[index].quantity().0);
             let state = &self.markets[id.index()];
             let view = View {
                 now_ns,
@@ -55,7 +62,7 @@ impl Engine {
                 is_update,
                 is_active: venue == self.active_venue,
                 position: state.by_strategy[index].quantity(),
-                position_all_venues: Quantity(held.sum()),
+                position_all_venues: Quantity(held.fold(0, i64::saturating_add)),
                 position_market: state.position.quantity(),
                 orders: self.orders.open(),
             };

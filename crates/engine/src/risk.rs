@@ -160,6 +160,7 @@ mod tests {
             position_max: Quantity(3 * SCALE),
             collar_ppm: 10_000,
             orders_open_max: 4,
+            ..MarketConfig::default()
         }
     }
 

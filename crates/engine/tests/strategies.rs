@@ -106,7 +106,7 @@ proptest! {
         own_distance in 0i64..40,
     ) {
         let limits = market(0);
-        let mut memory = momentum::Memory::new(3, 12, 1);
+        let mut memory = momentum::Memory::new(3, 12, 1, 1);
         let settings = momentum::Settings {
             trigger_ppm: 20,
             quantity: Quantity(8 * LOT),

@@ -40,9 +40,11 @@ fn config() -> CoreConfig {
             position_max: Quantity(1_000_000_000),
             collar_ppm: 5_000,
             orders_open_max: 4,
+            ..MarketConfig::default()
         }],
         strategies: Vec::new(),
         loss_max: Money(1 << 80),
+        ..CoreConfig::default()
     }
 }
 

@@ -129,7 +129,7 @@ METRICS: dict[str, Metric] = {
         ("orders_denied_total", "execution", "count", "orders refused by us, by reason", "reason"),
         ("orders_open", "execution", "count", "working orders", "venue"),
         ("orders_unknown", "execution", "count", "orders of unknown fate", "venue"),
-        ("position_quantity", "execution", "base", "position", "venue"),
+        ("position_quantity", "execution", "base", "position", "venue symbol"),
         ("position_value_usd", "execution", "usd", "value of all positions"),
         ("realized_pnl_usd", "execution", "usd", "profit of closed positions"),
         ("unrealized_pnl_usd", "execution", "usd", "profit of open positions at the market"),

@@ -35,7 +35,7 @@ pub struct View<'a> {
     pub is_active: bool,
     /// This strategy's position in this market.
     pub position: Quantity,
-    /// This strategy's position over all venues.
+    /// This strategy's position in this instrument over all venues.
     pub position_all_venues: Quantity,
     /// All strategies' position in this market.
     pub position_market: Quantity,
@@ -107,11 +107,12 @@ pub enum StrategyState {
 
 impl StrategyState {
     /// A fresh memory for a configured strategy.
-    pub fn new(config: &StrategyConfig, markets: usize) -> Self {
+    pub fn new(config: &StrategyConfig, markets: usize, instruments: usize) -> Self {
         match &config.kind {
             StrategyKind::MarketMaker { .. } => Self::MarketMaker,
             StrategyKind::Momentum { fast_updates, slow_updates, .. } => {
-                Self::Momentum(momentum::Memory::new(*fast_updates, *slow_updates, markets))
+                let (fast, slow) = (*fast_updates, *slow_updates);
+                Self::Momentum(momentum::Memory::new(fast, slow, markets, instruments))
             }
         }
     }

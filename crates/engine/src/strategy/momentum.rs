@@ -46,15 +46,21 @@ pub struct Memory {
     fast_updates: u32,
     slow_updates: u32,
     trends: Vec<Trend>,
-    last_order_ns: Option<Nanos>,
+    /// By instrument: one move is seen at every venue that lists it.
+    last_order_ns: Vec<Option<Nanos>>,
 }
 
 impl Memory {
     /// No averages yet.
-    pub fn new(fast_updates: u32, slow_updates: u32, markets: usize) -> Self {
+    pub fn new(fast_updates: u32, slow_updates: u32, markets: usize, instruments: usize) -> Self {
         let trend =
             Trend { fast: Ema::new(fast_updates), slow: Ema::new(slow_updates), updates: 0 };
-        Self { fast_updates, slow_updates, trends: vec![trend; markets], last_order_ns: None }
+        Self {
+            fast_updates,
+            slow_updates,
+            trends: vec![trend; markets],
+            last_order_ns: vec![None; instruments],
+        }
     }
 
     /// Starts a market's averages anew.
@@ -84,8 +90,8 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
     if lead_ppm.abs() <= f64::from(settings.trigger_ppm) {
         return;
     }
-    let is_cool =
-        memory.last_order_ns.is_none_or(|last_ns| view.now_ns - last_ns >= settings.cooldown_ns);
+    let last_order_ns = &mut memory.last_order_ns[usize::from(view.limits.instrument)];
+    let is_cool = last_order_ns.is_none_or(|last_ns| view.now_ns - last_ns >= settings.cooldown_ns);
     if !is_cool || view.own().next().is_some() {
         return;
     }
@@ -94,7 +100,7 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
     let wanted = missing(settings.quantity, view.position_all_venues, side);
     let quantity = view.sized(side, wanted);
     if quantity > Quantity::ZERO {
-        memory.last_order_ns = Some(view.now_ns);
+        *last_order_ns = Some(view.now_ns);
         intents.push(Intent::Place(PlaceIntent {
             side,
             price,

@@ -43,6 +43,7 @@ pub fn market(venue: u8) -> MarketConfig {
         position_max: Quantity(30 * LOT),
         collar_ppm: 20_000,
         orders_open_max: 6,
+        ..MarketConfig::default()
     }
 }
 
@@ -55,6 +56,7 @@ pub fn maker() -> StrategyConfig {
             skew_ppm: 100,
             requote_ppm: 50,
         },
+        instruments: Vec::new(),
     }
 }
 
@@ -68,6 +70,7 @@ pub fn momentum() -> StrategyConfig {
             quantity: Quantity(8 * LOT),
             cooldown_ns: 100 * MS,
         },
+        instruments: Vec::new(),
     }
 }
 
@@ -78,6 +81,7 @@ pub fn config(strategies: Vec<StrategyConfig>) -> CoreConfig {
         markets: vec![market(0), market(1)],
         strategies,
         loss_max: Money(1_000_000 * i128::from(SCALE)),
+        ..CoreConfig::default()
     }
 }
 

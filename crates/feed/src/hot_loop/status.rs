@@ -117,6 +117,7 @@ struct Venue<'a> {
 struct Market<'a> {
     venue: &'a str,
     symbol: &'a str,
+    instrument: &'a str,
     position: String,
     position_raw: String,
     mark: String,
@@ -292,6 +293,7 @@ fn market_status(engine: &Engine, index: usize) -> Market<'_> {
     Market {
         venue: &engine.config().venues[usize::from(config.venue)].name,
         symbol: &config.symbol,
+        instrument: engine.config().instrument_name(id),
         position: position.quantity().to_string(),
         position_raw: position.quantity().0.to_string(),
         mark: engine.mark(id).to_string(),

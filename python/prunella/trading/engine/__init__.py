@@ -22,9 +22,11 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         venue: The venue's name.
         instrument: What is traded there.
         risk: What may be risked there.
+        name: What the instrument is called at every venue; empty: its symbol.
     """
 
     venue: str
+    name: str = ""
     instrument: Instrument
     risk: RiskSettings
 
@@ -39,6 +41,8 @@ def core_config(
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
+    A market's `name` says which markets are the same instrument.
+
     Args:
         run: Which run this is, part of every client order id: seconds since the epoch at the
             journal's first entry.
@@ -49,8 +53,9 @@ def core_config(
             decimal text.
 
     Raises:
-        ValueError: A market names a venue that is not there, or a table is empty or too long;
-            trying again cannot help.
+        ValueError: A market names a venue that is not there, a strategy an instrument that is not
+            there, two markets are the same, or a table is empty or too long; trying again cannot
+            help.
     """
     names = list(venues)
     for table, entries in (("venues", names), ("markets", markets), ("strategies", strategies)):
@@ -58,17 +63,35 @@ def core_config(
             raise ValueError(f"{table}: expected 1 to {_TABLE_MAX} entries, found {len(entries)}")
     if not 0 < run < 2**32:
         raise ValueError(f"run: expected 1 to {2**32 - 1}, found {run}")
+    instruments = list(dict.fromkeys(market.name or market.instrument.symbol for market in markets))
+    listed = [(market.venue, market.instrument.symbol) for market in markets]
+    for each in listed:
+        if listed.count(each) > 1:
+            raise ValueError(f"markets: {each[1]!r} is there twice at venue {each[0]!r}")
     config = {
         "run": run,
         "venues": [limits.raw(name) for name, limits in venues.items()],
-        "markets": [_market(names, market) for market in markets],
-        "strategies": [{"name": name, "kind": kind.raw()} for name, kind in strategies.items()],
+        "instruments": instruments,
+        "markets": [_market(names, instruments, market) for market in markets],
+        "strategies": [
+            _strategy(name, kind, instruments=instruments) for name, kind in strategies.items()
+        ],
         "loss_max": positive("loss_max", loss_max),
     }
     return json.dumps(config, indent=2).encode()
 
 
-def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
+def _strategy(name: str, kind: StrategySettings, *, instruments: list[str]) -> dict[str, object]:
+    for each in kind.instruments:
+        if each not in instruments:
+            raise ValueError(
+                f"strategies.{name}.instruments: expected some of {instruments}, found {each!r}"
+            )
+    traded = [instruments.index(each) for each in kind.instruments]
+    return {"name": name, "kind": kind.raw(), "instruments": traded}
+
+
+def _market(venues: list[str], instruments: list[str], market: MarketSettings) -> dict[str, object]:
     if market.venue not in venues:
         raise ValueError(f"markets: expected one of the venues {venues}, found {market.venue!r}")
     instrument, risk = market.instrument, market.risk
@@ -79,6 +102,7 @@ def _market(venues: list[str], market: MarketSettings) -> dict[str, object]:
             raise ValueError(f"{name}: expected a multiple of {instrument.lot}, found {found}")
     return {
         "venue": venues.index(market.venue),
+        "instrument": instruments.index(market.name or market.instrument.symbol),
         "symbol": instrument.symbol,
         "base": instrument.base,
         "quote": instrument.quote,

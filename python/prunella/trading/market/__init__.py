@@ -33,6 +33,36 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         positive("lot", self.lot)
 
 
+class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What differs at one venue; what is empty is as the instrument says.
+
+    Attributes:
+        symbol: The venue's own symbol.
+        tick: The venue's own price step, decimal text.
+        lot: The venue's own quantity step, decimal text.
+    """
+
+    symbol: str = ""
+    tick: str = ""
+    lot: str = ""
+
+    def of(self, instrument: Instrument) -> Instrument:
+        """The instrument as this venue lists it.
+
+        Example:
+            >>> btc = Instrument(symbol="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="1")
+            >>> Listing(symbol="XBTUSDT").of(btc).symbol
+            'XBTUSDT'
+        """
+        return Instrument(
+            symbol=self.symbol or instrument.symbol,
+            base=instrument.base,
+            quote=instrument.quote,
+            tick=self.tick or instrument.tick,
+            lot=self.lot or instrument.lot,
+        )
+
+
 def positive(field: str, text: str) -> int:
     """A setting's name and decimal text in, its raw 1e-9 integer out; positive and within range.
 

@@ -41,7 +41,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
     """
     if not raw:
         return {"trading_state": "not_running", "venues": {}}
-    markets = {market["venue"]: market for market in raw["markets"]}
+    markets = [_market(market) for market in raw["markets"]]
     return {
         "at_ns": raw["at_ns"],
         "run": raw["run"],
@@ -51,12 +51,13 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "venues": {
             venue["name"]: _venue(
                 venue,
-                markets[venue["name"]],
+                [market for market in markets if market["venue"] == venue["name"]],
                 active=venue["name"] == raw["active_venue"],
                 frames_per_second=frame_rates.get(venue["name"], 0.0),
             )
             for venue in raw["venues"]
         },
+        "markets": markets,
         "profit": {
             "realized": f"{raw['realised_usd']:.2f}",
             "unrealized": f"{raw['unrealised_usd']:.2f}",
@@ -78,9 +79,16 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
     }
 
 
+def _market(market: Status) -> Status:
+    shown = ("venue", "symbol", "instrument", "position", "best_bid", "best_ask")
+    return {name: market[name] for name in shown}
+
+
 def _venue(
-    venue: Status, market: Status, *, active: bool, frames_per_second: float
+    venue: Status, markets: list[Status], *, active: bool, frames_per_second: float
 ) -> dict[str, object]:
+    """A venue's facts; symbol, position and best prices are its first market's."""
+    market = markets[0]
     return {
         "active": active,
         "state": venue["state"],
@@ -147,7 +155,8 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
         lines.extend(_venue_metrics(venue, is_active=active, since_ns=since_ns))
     for market in raw["markets"]:
         quantity = int(market["position_raw"]) / SCALE
-        lines.append(f'position_quantity{{venue="{market["venue"]}"}} {quantity}')
+        label = f'venue="{market["venue"]}",symbol="{market["symbol"]}"'
+        lines.append(f"position_quantity{{{label}}} {quantity}")
     for name, metric in _LATENCIES.items():
         lines.extend(_histogram(metric, "", raw[name], unit_ns=1_000))
     return ("\n".join(lines) + "\n").encode()

@@ -1,10 +1,12 @@
 """What the engine process is configured with, as the `[trading]` section of the settings has it."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from prunella.trading.engine import MarketSettings, core_config
 from prunella.trading.execution import VenueLimits
-from prunella.trading.market import Instrument, at_least
+from prunella.trading.market import Instrument, Listing, at_least
 from prunella.trading.risk import RiskSettings
 from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
 from prunella.trading.venue import VenueEndpoint
@@ -73,12 +75,31 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         }
 
 
+class TradedInstrument(Instrument, frozen=True):
+    """One of several instruments: what it is, where it trades, and what may be risked with it.
+
+    Attributes:
+        venues: Where it trades; empty: at every venue.
+        at: What differs at a venue, by the venue's name.
+        risk: What may be risked with it at each venue; without it, `[trading.risk]` holds.
+    """
+
+    venues: tuple[str, ...] = ()
+    at: dict[str, Listing] = msgspec.field(default_factory=dict)
+    risk: RiskSettings | None = None
+
+
+def _bitcoin() -> Instrument:
+    return Instrument(symbol="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="0.00001")
+
+
 class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is traded, where, by which strategies and within which limits.
 
     Attributes:
-        instrument: What is traded, at every venue.
-        risk: What may be risked at each venue.
+        instrument: What is traded, at every venue, when it is one instrument.
+        instruments: What is traded when it is several, by name; then `instrument` is left out.
+        risk: What may be risked with an instrument at each venue.
         venues: Limits by venue name, in order; the first is the primary and active at the start.
         strategies: By name, in order.
         loss_max: Loss since the start of the run at which only reducing is allowed, quote units.
@@ -86,11 +107,8 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         loop: How the hot thread runs.
     """
 
-    instrument: Instrument = msgspec.field(
-        default_factory=lambda: Instrument(
-            symbol="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="0.00001"
-        )
-    )
+    instrument: Instrument = msgspec.field(default_factory=_bitcoin)
+    instruments: dict[str, TradedInstrument] = msgspec.field(default_factory=dict)
     risk: RiskSettings = msgspec.field(
         default_factory=lambda: RiskSettings(
             quantity_min="0.0001",
@@ -106,6 +124,13 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     endpoints: dict[str, VenueEndpoint] = msgspec.field(default_factory=dict)
     loop: LoopSettings = msgspec.field(default_factory=LoopSettings)
 
+    def __post_init__(self) -> None:
+        """Refuses two answers to the question what is traded."""
+        if self.instruments and self.instrument != _bitcoin():
+            raise ValueError(
+                "expected either [trading.instrument] or [trading.instruments], not both"
+            )
+
     def core(self) -> bytes:
         """The JSON of the core's configuration.
 
@@ -115,10 +140,35 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return core_config(
             run=_RUN_IN_SETTINGS,
             venues=self.venues,
-            markets=[
-                MarketSettings(venue=name, instrument=self.instrument, risk=self.risk)
-                for name in self.venues
-            ],
+            markets=list(self._markets()),
             strategies=self.strategies,
             loss_max=self.loss_max,
         )
+
+    def _markets(self) -> Iterator[MarketSettings]:
+        """Every instrument at every venue that lists it, venue by venue.
+
+        Raises:
+            ValueError: An instrument names a venue that is not there, or a venue lists nothing.
+        """
+        for name, each in self.instruments.items():
+            for venue in (*each.venues, *each.at):
+                if venue not in self.venues:
+                    known = list(self.venues)
+                    raise ValueError(
+                        f"instruments.{name}: expected venues of {known}, found {venue!r}"
+                    )
+        for venue in self.venues:
+            if not self._is_listed(venue):
+                raise ValueError(f"venues.{venue}: expected an instrument that trades there")
+            if not self.instruments:
+                yield MarketSettings(venue=venue, instrument=self.instrument, risk=self.risk)
+            for name, each in self.instruments.items():
+                if not each.venues or venue in each.venues:
+                    listed = each.at.get(venue, Listing()).of(each)
+                    risk = each.risk or self.risk
+                    yield MarketSettings(venue=venue, name=name, instrument=listed, risk=risk)
+
+    def _is_listed(self, venue: str) -> bool:
+        traded = self.instruments.values()
+        return not traded or any(not each.venues or venue in each.venues for each in traded)

@@ -5,14 +5,19 @@ import msgspec
 from prunella.trading.market import at_least, positive
 
 
-class MarketMaker(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="market_maker",
+class Strategy(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
 ):
+    """What every strategy has.
+
+    Attributes:
+        instruments: Names of the instruments that it trades; empty: all.
+    """
+
+    instruments: tuple[str, ...] = ()
+
+
+class MarketMaker(Strategy, frozen=True, kw_only=True, tag="market_maker"):
     """Quotes both sides around the microprice, leaning against the inventory.
 
     Attributes:
@@ -46,14 +51,7 @@ class MarketMaker(
         }
 
 
-class Momentum(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="momentum",
-):
+class Momentum(Strategy, frozen=True, kw_only=True, tag="momentum"):
     """Takes in the direction of a fast over a slow average, on the active venue.
 
     Attributes:
