@@ -121,6 +121,13 @@ impl Breaker {
         }
     }
 
+    /// An order that was counted as sent never left: a probe among them would be waited for in vain.
+    pub fn withdrawn(&mut self, now_ns: Nanos, id: ClientOrderId, config: &VenueConfig) {
+        if self.state == (BreakerState::HalfOpen { probe: Some(id) }) {
+            self.forget_probe(now_ns, config);
+        }
+    }
+
     /// The process began anew: a probe that was under way may never be told of, and a breaker that
     /// waits for it would stay shut for ever.
     pub fn forget_probe(&mut self, now_ns: Nanos, config: &VenueConfig) {

@@ -115,6 +115,8 @@ pub enum RequestFailure {
     },
     /// HTTP 5xx, a timeout or a lost connection: the fate is **unknown**.
     Unknown,
+    /// The order was taken back before it was sent: it never left, for certain.
+    Withdrawn,
 }
 
 /// What a request was about.

@@ -312,11 +312,19 @@ impl Engine {
             }
         } else if is_acknowledged {
             self.open_break(now_ns, new.market, Quantity::ZERO, outputs);
+        } else if failure == RequestFailure::Withdrawn {
+            self.withdraw(now_ns, new, outputs);
         } else if self.orders.advance(id, OrderState::Rejected) {
             self.counters.venues[venue.index()].rejected += 1;
         }
         let slot = self.retry_slot(new.strategy, new.market, new.side);
         self.retry_ns[slot] = now_ns + RETRY_NS;
+        if failure == RequestFailure::Withdrawn {
+            // Our own act: no word on the venue's health, but a probe that never left is over.
+            let config = &self.config.venues[venue.index()];
+            self.venues[venue.index()].breaker.withdrawn(now_ns, id, config);
+            return;
+        }
         let reflex = if is_answer {
             self.venues[venue.index()].breaker.succeeded(now_ns, id)
         } else {

@@ -12,6 +12,7 @@ pub mod cross_check;
 pub mod engine;
 pub mod event;
 mod execute;
+mod gate;
 mod guard;
 pub mod indicator;
 pub mod market;

@@ -49,7 +49,10 @@ use OrderState::{
 
 /// Every legal move; any other is a contradiction.
 pub const TRANSITIONS: [(OrderState, &[OrderState]); 9] = [
-    (Submitted, &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, Unknown]),
+    (
+        Submitted,
+        &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, Unknown, NotReceived],
+    ),
     (Unknown, &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, NotReceived]),
     (Accepted, &[PartiallyFilled, Filled, Canceled, Expired, Unknown]),
     (PartiallyFilled, &[Filled, Canceled, Expired, Unknown]),
@@ -514,7 +517,7 @@ mod tests {
             let (_, next) = TRANSITIONS.iter().find(|(from, _)| *from == state).expect("listed");
             assert_eq!(next.is_empty(), state.is_terminal(), "{state:?}");
         }
-        assert!(!Submitted.may_become(NotReceived), "only doubt can end in absence");
+        assert!(!Accepted.may_become(NotReceived), "what the venue took is not absent");
         assert!(!Unknown.may_become(Submitted), "nothing is sent again");
     }
 

@@ -338,3 +338,53 @@ fn shutdown_cancels_and_denies_and_the_next_start_trades_again() {
     desk.step(&Event::Started);
     assert_eq!(desk.engine.trading_state(), TradingState::Active);
 }
+
+#[test]
+fn waiting_order_is_forbidden_as_soon_as_the_state_forbids_it() {
+    use DenialReason::{
+        BreakerOpen, ChannelUserDown, MarketStale, StateHalted, StateNotReconciled, StateReducing,
+    };
+    type Case = (&'static str, fn(&mut Desk), &'static [DenialReason]);
+    let cases: [Case; 6] = [
+        ("halt", |desk| drop(desk.command(&Command::Halt(None))), &[StateHalted]),
+        ("halt of the venue", |desk| drop(desk.command(&Command::Halt(Some(V)))), &[StateHalted]),
+        ("reduce", |desk| drop(desk.command(&Command::Reduce)), &[StateReducing]),
+        (
+            "user stream",
+            |desk| {
+                desk.step(&Event::ChannelDown { venue: V, channel: Channel::User });
+            },
+            &[ChannelUserDown, StateNotReconciled],
+        ),
+        (
+            "market",
+            |desk| {
+                desk.step(&Event::ChannelDown { venue: V, channel: Channel::Market });
+            },
+            &[MarketStale],
+        ),
+        (
+            "breaker",
+            |desk| {
+                let ask = desk.engine.orders().open()[1].new.client_order_id;
+                for _ in 0..3 {
+                    desk.failed(Purpose::Place(ask), RequestFailure::Unknown);
+                }
+            },
+            &[BreakerOpen],
+        ),
+    ];
+    for (name, forbid, reasons) in cases {
+        let (mut desk, bid, _) = quoting();
+        let id = bid.client_order_id;
+        assert_eq!(desk.engine.forbids(desk.now_ns, id), None, "{name}");
+        forbid(&mut desk);
+        let found = desk.engine.forbids(desk.now_ns, id).expect(name);
+        assert!(reasons.contains(&found), "{name}: {found:?}");
+        let outputs = desk.failed(Purpose::Place(id), RequestFailure::Withdrawn);
+        assert_eq!(state(&desk, id), OrderState::NotReceived, "{name}");
+        let is_recorded =
+            |output: &Output| matches!(output, Output::Denied { reason, .. } if *reason == found);
+        assert!(outputs.iter().any(is_recorded), "{name}: {outputs:?}");
+    }
+}

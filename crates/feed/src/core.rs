@@ -103,6 +103,10 @@ impl Core {
                 let event = Event::Failed { venue, purpose, failure: RequestFailure::Unknown };
                 self.engine.step(now_ns, &event, outputs);
             }
+            Input::Withdrawn { venue, purpose } => {
+                let event = Event::Failed { venue, purpose, failure: RequestFailure::Withdrawn };
+                self.engine.step(now_ns, &event, outputs);
+            }
             Input::ChannelUp { venue, channel } => {
                 self.engine.step(now_ns, &Event::ChannelUp { venue, channel }, outputs);
             }

@@ -22,6 +22,7 @@ const COMMAND: u16 = 8;
 const TIMER: u16 = 9;
 const STARTED: u16 = 10;
 const CHECK: u16 = 11;
+const WITHDRAWN: u16 = 12;
 
 /// One input of the core.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,13 @@ pub enum Input<'a> {
         /// Who did not answer.
         venue: VenueId,
         /// What was asked.
+        purpose: Purpose,
+    },
+    /// A request that was taken back before it left.
+    Withdrawn {
+        /// Whom it was for.
+        venue: VenueId,
+        /// What was to be asked.
         purpose: Purpose,
     },
     /// A socket is connected and subscribed.
@@ -106,7 +114,7 @@ pub struct Commanded {
 /// The entry is none that this version knows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected an input of kind 1 to {CHECK} with its header, found kind {kind} with {length} bytes"
+    "expected an input of kind 1 to {WITHDRAWN} with its header, found kind {kind} with {length} bytes"
 )]
 pub struct InputError {
     kind: u16,
@@ -121,6 +129,7 @@ impl<'a> Input<'a> {
             Self::Frame { .. } => FRAME,
             Self::Reply { .. } => REPLY,
             Self::Lost { .. } => LOST,
+            Self::Withdrawn { .. } => WITHDRAWN,
             Self::ChannelUp { .. } => CHANNEL_UP,
             Self::ChannelDown { .. } => CHANNEL_DOWN,
             Self::Heartbeat { .. } => HEARTBEAT,
@@ -148,7 +157,7 @@ impl<'a> Input<'a> {
                 at.put(&retry_after_ns.to_le_bytes());
                 bytes
             }
-            Self::Lost { venue, purpose } => {
+            Self::Lost { venue, purpose } | Self::Withdrawn { venue, purpose } => {
                 at.put(&[venue.0]);
                 at.purpose(*purpose);
                 &[]
@@ -199,6 +208,9 @@ fn parse(kind: u16, payload: &[u8]) -> Option<Input<'_>> {
         }
         LOST if payload.len() == 10 => {
             Input::Lost { venue: VenueId(payload[0]), purpose: purpose(&payload[1..])? }
+        }
+        WITHDRAWN if payload.len() == 10 => {
+            Input::Withdrawn { venue: VenueId(payload[0]), purpose: purpose(&payload[1..])? }
         }
         CHANNEL_UP => {
             channel_of(payload).map(|(venue, channel)| Input::ChannelUp { venue, channel })?
@@ -299,7 +311,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_journaled_reads_back_the_same(
-            code in 0..11,
+            code in 0..12,
             venue in any::<u8>().prop_map(VenueId),
             is_user in any::<bool>(),
             purpose in any_purpose(),
@@ -315,6 +327,7 @@ mod tests {
                 2 => Input::Reply { venue, purpose, status, retry_after_ns, bytes: &bytes },
                 3 => Input::Lost { venue, purpose },
                 4 => Input::ChannelUp { venue, channel },
+                11 => Input::Withdrawn { venue, purpose },
                 5 => Input::ChannelDown { venue, channel },
                 6 => Input::Heartbeat { venue, channel },
                 7 => Input::Command(&bytes),

@@ -182,7 +182,7 @@ impl WsChannel {
     /// connection is to be dropped.
     pub(super) fn next_heard(
         &mut self,
-        now_ns: Nanos,
+        (now_ns, core_ns): (Nanos, Nanos),
         poller: &Poller,
         random: &mut Random,
         user: &mut (Requests, Decoder),
@@ -198,7 +198,7 @@ impl WsChannel {
             }
             self.state = State::Subscribing { deadline_ns: now_ns + HANDSHAKE_WAIT_NS };
             let mut call = Vec::new();
-            user.0.subscribe_user(&mut call, SUBSCRIBE_ID, now_ns);
+            user.0.subscribe_user(&mut call, SUBSCRIBE_ID, core_ns);
             ws::encode(Opcode::Text, &call, random.mask(), &mut self.outbox);
             self.send_outbox(poller)?;
         }

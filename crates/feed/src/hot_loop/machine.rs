@@ -1,9 +1,10 @@
 //! An input in; it is journaled, then applied, then its outputs are handed on. In this order, always.
 
+use super::clock::CoreClock;
 use crate::core::{Core, CoreError};
 use crate::histogram::Histogram;
 use crate::input::{HEADER_SIZE_MAX, Input};
-use crate::net::monotonic_ns;
+use crate::net::{monotonic_ns, wall_ns};
 use engine::event::Channel;
 use engine::output::Output;
 use journal::{JournalError, Writer};
@@ -51,6 +52,7 @@ pub(super) struct Machine {
     pub outputs: Vec<Output>,
     pub latencies: Latencies,
     last_ns: Nanos,
+    pub clock: CoreClock,
     pub entries: u64,
     pub bytes: u64,
 }
@@ -59,7 +61,8 @@ impl Machine {
     pub(super) fn new(journal: Writer, core: Core, last_ns: Nanos) -> Machine {
         let outputs = Vec::with_capacity(256);
         let latencies = Latencies::default();
-        Machine { journal, core, outputs, latencies, last_ns, entries: 0, bytes: 0 }
+        let clock = CoreClock::new(monotonic_ns(), wall_ns(), last_ns);
+        Machine { journal, core, outputs, latencies, last_ns, clock, entries: 0, bytes: 0 }
     }
 
     /// Journals and applies one input; `outputs` then holds what is to be done. Returns the time
@@ -100,6 +103,12 @@ impl Machine {
         self.journal.append(self.last_ns, input.kind(), &input.payload(&mut header))?;
         self.entries += 1;
         Ok(())
+    }
+
+    /// Core time now.
+    #[inline]
+    pub(super) fn now_ns(&self) -> Nanos {
+        self.clock.at(monotonic_ns())
     }
 
     pub(super) fn last_ns(&self) -> Nanos {

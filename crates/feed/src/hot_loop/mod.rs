@@ -5,6 +5,7 @@
 
 mod backoff;
 mod channel;
+mod clock;
 mod command;
 mod machine;
 mod measure;
@@ -149,6 +150,7 @@ impl HotLoop {
             let turns = status::Turns {
                 iterations: 0,
                 lag_ns: 0,
+                clock_ahead_ns: 0,
                 hot_thread_id: thread_id(),
                 hot_thread_cpu,
                 started_ns: wall_ns(),

@@ -80,6 +80,8 @@ pub(super) struct Pool {
     spare: Vec<Vec<u8>>,
     ping: Vec<u8>,
     pub lost: Vec<Purpose>,
+    /// Orders that were taken back before they left.
+    pub withdrawn: Vec<Purpose>,
     pub outcomes: Outcomes,
     pub placement: Histogram,
 }
@@ -108,6 +110,7 @@ impl Pool {
             spare: Vec::new(),
             ping: ping.into_bytes(),
             lost: Vec::new(),
+            withdrawn: Vec::new(),
             outcomes: Outcomes::default(),
             placement: Histogram::default(),
         }
@@ -117,6 +120,12 @@ impl Pool {
     pub(super) fn is_connected(&self) -> bool {
         let (_, orders) = self.lines.split_last().expect("a pool has lines");
         orders.iter().any(|line| line.connection.as_ref().is_some_and(|open| !open.is_connecting()))
+    }
+
+    /// Whether requests wait for a connection.
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.order_queue.is_empty() || !self.query_queue.is_empty()
     }
 
     /// Sends a request now, or as soon as a connection is free.
@@ -157,7 +166,7 @@ impl Pool {
     fn withdraw(&mut self, place: Purpose) {
         let at = self.order_queue.iter().position(|waiting| waiting.purpose == place);
         if let Some(waiting) = at.and_then(|at| self.order_queue.remove(at)) {
-            self.lost.push(waiting.purpose);
+            self.withdrawn.push(waiting.purpose);
             self.spare.push(waiting.bytes);
         }
     }
@@ -250,7 +259,6 @@ impl Pool {
                 !is_late
             });
         }
-        self.send_waiting(now_ns, poller, random);
     }
 
     fn open(&mut self, index: usize, now_ns: Nanos, poller: &Poller) -> io::Result<()> {
@@ -263,7 +271,24 @@ impl Pool {
         Ok(())
     }
 
-    fn send_waiting(&mut self, now_ns: Nanos, poller: &Poller, random: &mut Random) {
+    /// Sends what waits, as far as connections are free. An order that `forbids` names does not
+    /// leave: between its checks and this moment somebody may have halted trading.
+    pub(super) fn send_waiting(
+        &mut self,
+        now_ns: Nanos,
+        poller: &Poller,
+        random: &mut Random,
+        forbids: impl Fn(Purpose) -> bool,
+    ) {
+        let Pool { order_queue, withdrawn, spare, .. } = self;
+        order_queue.retain_mut(|waiting| {
+            let is_forbidden = forbids(waiting.purpose);
+            if is_forbidden {
+                withdrawn.push(waiting.purpose);
+                spare.push(core::mem::take(&mut waiting.bytes));
+            }
+            !is_forbidden
+        });
         for is_order_queue in [true, false] {
             loop {
                 let queue = if is_order_queue { &self.order_queue } else { &self.query_queue };
@@ -307,7 +332,6 @@ impl Pool {
             self.fail(index, now_ns, random);
         } else if was_connecting {
             line.last_used_ns = now_ns;
-            self.send_waiting(now_ns, poller, random);
         }
     }
 
@@ -316,7 +340,6 @@ impl Pool {
         &mut self,
         token: u64,
         now_ns: Nanos,
-        poller: &Poller,
         random: &mut Random,
         mut answered: impl FnMut(Answered<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -367,7 +390,6 @@ impl Pool {
         if !is_kept {
             self.fail(index, now_ns, random);
         }
-        self.send_waiting(now_ns, poller, random);
         Ok(())
     }
 }

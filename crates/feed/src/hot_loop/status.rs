@@ -40,6 +40,8 @@ const MILLISECOND_BOUNDS_NS: &[u64] = &[
 pub(super) struct Turns {
     pub iterations: u64,
     pub lag_ns: i64,
+    /// Core time minus wall clock.
+    pub clock_ahead_ns: Nanos,
     pub hot_thread_id: i32,
     pub hot_thread_cpu: Option<usize>,
     pub started_ns: Nanos,
@@ -163,7 +165,7 @@ pub(super) fn is_ready(engine: &Engine) -> bool {
 /// Writes the status over what `out` held.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    now_ns: Nanos,
+    (at_ns, now_ns): (Nanos, Nanos),
     machine: &Machine,
     pools: &[Pool],
     channels: &[(bool, u64)],
@@ -173,7 +175,7 @@ pub(super) fn write(
     let config = engine.config();
     let venue = |index: usize| venue_status(engine, now_ns, index, &pools[index], channels);
     let status = Status {
-        at_ns: now_ns,
+        at_ns,
         run: config.run,
         trading_state: state_name(engine.trading_state()),
         is_ready: is_ready(engine),

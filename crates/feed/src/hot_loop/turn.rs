@@ -222,7 +222,7 @@ impl Turn {
     }
 
     fn pool_ready(&mut self, event: Ready) -> Result<(), LoopError> {
-        let now_ns = wall_ns();
+        let now_ns = monotonic_ns();
         let index = ((event.token - POOL_TOKENS) / POOL_STRIDE) as usize;
         let Turn {
             pools, machine, poller, random, users, request, wants_reconnect, answers, ..
@@ -237,7 +237,7 @@ impl Turn {
         // the pool is busy reading until then. Both buffers are kept, so that neither grows anew.
         let mut outputs = std::mem::take(answers);
         let venue = VenueId(index as u8);
-        pools[index].on_readable(event.token, now_ns, poller, random, |answer| {
+        pools[index].on_readable(event.token, now_ns, random, |answer| {
             let input = Input::Reply {
                 venue,
                 purpose: answer.purpose,
@@ -245,12 +245,13 @@ impl Turn {
                 retry_after_ns: answer.retry_after_ns,
                 bytes: answer.bytes,
             };
-            machine.take(wall_ns(), &input)?;
+            machine.take(machine.now_ns(), &input)?;
             outputs.append(&mut machine.outputs);
             Ok::<_, LoopError>(())
         })?;
         *answers = std::mem::replace(&mut machine.outputs, outputs);
         perform(machine, pools, poller, random, users, request, wants_reconnect, None);
+        self.send_waiting(index);
         Ok(())
     }
 
@@ -273,17 +274,18 @@ impl Turn {
         for _ in 0..FRAMES_PER_TURN {
             let start_ns = monotonic_ns();
             let user = &mut users[venue.index()];
-            let input = match at.next_heard(wall_ns(), poller, random, user) {
-                Ok(None) => return Ok(false),
-                Ok(Some(Heard::Up)) => Input::ChannelUp { venue, channel },
-                Ok(Some(Heard::Heartbeat)) => Input::Heartbeat { venue, channel },
-                Ok(Some(Heard::Frame(bytes))) => Input::Frame { venue, channel, bytes },
-                Err(error) => {
-                    self.channel_down(index, &error)?;
-                    return Ok(false);
-                }
-            };
-            machine.take(wall_ns(), &input)?;
+            let input =
+                match at.next_heard((start_ns, machine.clock.at(start_ns)), poller, random, user) {
+                    Ok(None) => return Ok(false),
+                    Ok(Some(Heard::Up)) => Input::ChannelUp { venue, channel },
+                    Ok(Some(Heard::Heartbeat)) => Input::Heartbeat { venue, channel },
+                    Ok(Some(Heard::Frame(bytes))) => Input::Frame { venue, channel, bytes },
+                    Err(error) => {
+                        self.channel_down(index, &error)?;
+                        return Ok(false);
+                    }
+                };
+            machine.take(machine.clock.at(start_ns), &input)?;
             perform(
                 machine,
                 pools,
@@ -301,7 +303,7 @@ impl Turn {
     fn channel_down(&mut self, index: usize, error: &std::io::Error) -> Result<(), LoopError> {
         let channel = &mut self.channels[index];
         let was_up = channel.is_up();
-        channel.drop_connection(wall_ns(), &mut self.random);
+        channel.drop_connection(monotonic_ns(), &mut self.random);
         let (venue, kind) = (channel.venue, channel.channel);
         if !was_up {
             return Ok(());
@@ -313,7 +315,7 @@ impl Turn {
 
     /// Journals, applies and performs one input.
     fn take(&mut self, start_ns: Option<Nanos>, input: &Input<'_>) -> Result<(), LoopError> {
-        self.machine.take(wall_ns(), input)?;
+        self.machine.take(self.machine.now_ns(), input)?;
         let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
         perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
         Ok(())
@@ -322,8 +324,13 @@ impl Turn {
     /// What came of performing: lost requests are told to the core, and channels reopened.
     fn settle(&mut self) -> Result<(), LoopError> {
         for index in 0..self.pools.len() {
+            let venue = VenueId(index as u8);
+            self.send_waiting(index);
             while let Some(purpose) = self.pools[index].lost.pop() {
-                self.take(None, &Input::Lost { venue: VenueId(index as u8), purpose })?;
+                self.take(None, &Input::Lost { venue, purpose })?;
+            }
+            while let Some(purpose) = self.pools[index].withdrawn.pop() {
+                self.take(None, &Input::Withdrawn { venue, purpose })?;
             }
         }
         while let Some(venue) = self.wants_reconnect.pop() {
@@ -333,9 +340,24 @@ impl Turn {
         Ok(())
     }
 
+    /// Sends what waited for a connection, unless the core forbids it by now.
+    fn send_waiting(&mut self, index: usize) {
+        let Turn { machine, pools, poller, random, .. } = self;
+        if !pools[index].is_waiting() {
+            return;
+        }
+        let now_ns = monotonic_ns();
+        let (engine, core_ns) = (machine.core.engine(), machine.clock.at(now_ns));
+        pools[index].send_waiting(now_ns, poller, random, |purpose| match purpose {
+            Purpose::Place(id) => engine.forbids(core_ns, id).is_some(),
+            _ => false,
+        });
+    }
+
     fn timer(&mut self) -> Result<(), LoopError> {
+        let now_ns = monotonic_ns();
+        self.turns.clock_ahead_ns = self.machine.clock.steer(now_ns, wall_ns());
         self.take(None, &Input::Timer)?;
-        let now_ns = wall_ns();
         for pool in &mut self.pools {
             pool.tick(now_ns, &self.poller, &mut self.random);
         }
@@ -346,7 +368,7 @@ impl Turn {
             }
         }
         if self.turns.trading_since_ns == 0 && status::is_ready(self.machine.core.engine()) {
-            self.turns.trading_since_ns = now_ns;
+            self.turns.trading_since_ns = wall_ns();
         }
         self.settle()
     }
@@ -370,7 +392,7 @@ impl Turn {
     }
 
     fn command(&mut self, json: &str) -> Result<Reply, LoopError> {
-        let now_ns = wall_ns().max(self.machine.last_ns());
+        let now_ns = self.machine.now_ns().max(self.machine.last_ns());
         let order = match command::parse(json) {
             Ok(order) => order,
             Err(text) => return Ok(Reply::refused("COMMAND_UNKNOWN", text, now_ns)),
@@ -410,7 +432,7 @@ impl Turn {
         let start_ns = monotonic_ns();
         let state = self.machine.core.engine().encode();
         let state_hash = crate::core::hash_state(&state);
-        let now_ns = wall_ns();
+        let now_ns = self.machine.now_ns();
         // Applying the check would only compute the same hash again.
         self.machine.record(now_ns, &Input::Check { state_hash })?;
         let spent_ns = monotonic_ns() - start_ns;
@@ -441,7 +463,7 @@ impl Turn {
             self.channels.iter().map(|channel| (channel.is_up(), channel.failures)).collect();
         status::write(
             &mut self.status,
-            wall_ns(),
+            (wall_ns(), self.machine.now_ns()),
             &self.machine,
             &self.pools,
             &channels,
@@ -495,7 +517,7 @@ fn perform(
         if let (Purpose::Place(_), Some(start_ns)) = (purpose, start_ns) {
             machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);
         }
-        pools[venue.index()].request(now_ns, purpose, bytes, poller, random);
+        pools[venue.index()].request(monotonic_ns(), purpose, bytes, poller, random);
     }
     machine.outputs.clear();
 }

@@ -43,7 +43,7 @@ impl Rig {
                     pool.on_writable(event.token, wall_ns(), poller, random);
                 }
                 if event.is_readable {
-                    pool.on_readable(event.token, wall_ns(), poller, random, |answer| {
+                    pool.on_readable(event.token, wall_ns(), random, |answer| {
                         answered.push((answer.purpose, answer.status));
                         Ok::<_, ()>(())
                     })
@@ -51,6 +51,7 @@ impl Rig {
                 }
             }
             pool.tick(wall_ns(), poller, random);
+            pool.send_waiting(wall_ns(), poller, random, |_| false);
         }
     }
 
@@ -148,7 +149,8 @@ fn order_that_is_to_be_cancelled_before_it_left_never_leaves() {
     rig.request(Purpose::Place(id(1)));
     rig.request(Purpose::Place(id(2)));
     rig.request(Purpose::Cancel(id(2)));
-    assert_eq!(rig.pool.lost, [Purpose::Place(id(2))]);
+    assert_eq!(rig.pool.withdrawn, [Purpose::Place(id(2))]);
+    assert!(rig.pool.lost.is_empty(), "its fate is known: it never left");
     rig.until("the rest is answered", |rig| rig.answered.len() == 2);
     assert_eq!(rig.answered[1], (Purpose::Cancel(id(2)), 200));
     assert!(requests.try_iter().all(|request| !request.contains("/place/2 ")));
@@ -182,4 +184,25 @@ fn request_beyond_the_queue_is_lost_at_once() {
         rig.request(Purpose::Place(id(number)));
     }
     assert_eq!(rig.pool.lost, [Purpose::Place(id(QUEUE_MAX as u32 + 1))]);
+}
+
+#[test]
+fn waiting_order_that_became_forbidden_never_leaves_and_its_cancel_does() {
+    let (listener, requests) = venue(|request| {
+        // The first order holds the only line until the others have been asked for.
+        if request.contains("/place/1 ") {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        Some(OK)
+    });
+    let mut rig = Rig::new(&listener, 1);
+    rig.request(Purpose::Place(id(1)));
+    rig.request(Purpose::Place(id(2)));
+    rig.request(Purpose::Cancel(id(9)));
+    let Rig { pool, poller, random, .. } = &mut rig;
+    pool.send_waiting(wall_ns(), poller, random, |purpose| purpose == Purpose::Place(id(2)));
+    assert_eq!(rig.pool.withdrawn, [Purpose::Place(id(2))]);
+    rig.until("the rest is answered", |rig| rig.answered.len() == 2);
+    assert_eq!(rig.answered[1], (Purpose::Cancel(id(9)), 200));
+    assert!(requests.try_iter().all(|request| !request.contains("/place/2 ")));
 }
