@@ -341,6 +341,37 @@ def test_journal_that_cannot_be_written_ends_trading_and_the_process(
         _assert_books_agree(engine, exchange)
 
 
+def test_engine_at_power_level_sends_only_what_is_on_the_disk(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """Every order waited for its entry; killed in mid-trading, the books agree as ever."""
+    loop = LoopSettings(snapshot_every_s=0.5, journal_durability="power")
+    settings = msgspec.structs.replace(EAGER, loop=loop)
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        engine.wait_trading(fills=2)
+        status = engine.status()
+        assert status["durable_wait"]["count"] >= engine.venue()["submitted"] > 0
+        assert status["journal_durable_seq"] <= status["journal_seq"]
+        engine.kill()
+        engine.start()
+        engine.wait_trading(fills=2)
+        _settle(engine)
+        _assert_books_agree(engine, exchange)
+        assert engine.stop() == 0, engine.log()
+        _assert_replay_proves_itself(engine)
+
+
+def test_replica_level_without_a_standby_is_refused_with_what_to_use_instead(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """No level is claimed that is not kept."""
+    settings = msgspec.structs.replace(EAGER, loop=LoopSettings(journal_durability="replica"))
+    engine = Engine(tmp_path, {"primary": exchange}, settings).start()
+    assert engine.process is not None
+    assert engine.process.wait(timeout=10) != 0
+    assert 'use "power"' in engine.log()
+
+
 def test_second_engine_on_the_same_journal_is_refused(engine: Engine) -> None:
     """One writer only; the second says who holds the journal and ends."""
     first = engine.process

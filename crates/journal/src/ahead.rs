@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use crate::JournalError;
 use crate::segment::{self, Segment};
+use crate::writer::Options;
 
 /// How far ahead pages are made present: a thousand frames give the thread milliseconds, which is
 /// what it may have to wait for a processor.
@@ -35,7 +36,7 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    pub(crate) fn start(dir: &Path, segment_bytes: usize) -> Result<Self, JournalError> {
+    pub(crate) fn start(dir: &Path, options: Options) -> Result<Self, JournalError> {
         let (jobs, todo) = sync_channel::<Job>(JOBS_MAX);
         let (done, prepared) = sync_channel(1);
         let folder = dir.to_path_buf();
@@ -44,7 +45,7 @@ impl Ahead {
                 match job {
                     Job::Populate { address, bytes } => make_present(address, bytes),
                     Job::Prepare => {
-                        let made = segment::prepare(&folder, segment_bytes);
+                        let made = segment::prepare(&folder, options);
                         if let Ok(Segment { map, .. }) = &made {
                             let first = map.len().min(2 * AHEAD_BYTES);
                             make_present(map.as_ptr() as usize, first);

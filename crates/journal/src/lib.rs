@@ -6,13 +6,16 @@
 //! then nobody pretends that the book is fine.
 //!
 //! * [`Writer`] appends to memory-mapped, preallocated segments; what it acknowledged survives
-//!   `kill -9` ([`Durability::Process`]) or a power cut after [`Writer::sync`]
-//!   ([`Durability::Power`]).
+//!   `kill -9` ([`Durability::Process`]), a power cut once it is synced ([`Durability::Power`]), or
+//!   the loss of the machine once a standby has it too ([`Durability::Replica`]).
+//! * [`Commits`] makes entries durable in groups, beside the writer, and tells how far it is.
 //! * [`Reader`] reads and checks, beside a live writer too.
 //! * [`snapshot`] keeps the last states of whatever the entries are applied to.
 //! * [`merkle`] proves that an entry is in the log, and that the log only ever grew (RFC 9162).
 
 mod ahead;
+mod commit;
+mod disk;
 mod error;
 mod format;
 pub mod merkle;
@@ -21,6 +24,8 @@ mod segment;
 pub mod snapshot;
 mod writer;
 
+pub use commit::{Commits, Standby};
+pub use disk::{Disk, SystemDisk};
 pub use error::JournalError;
 pub use format::{Chain, ENTRY_OVERHEAD, Entry, GENESIS, SEGMENT_HEADER};
 pub use reader::{Reader, TornTail};

@@ -2,29 +2,29 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use memmap2::MmapMut;
 
 use crate::JournalError;
 use crate::format::{self, Chain, SEGMENT_HEADER};
-use crate::writer::{Durability, Options};
+use crate::writer::Options;
 
 /// What a segment is called until its header is written; a crash may leave one, the next takes it.
 const UNFINISHED: &str = "next.unfinished";
 
 /// A segment's file and its bytes.
 pub(crate) struct Segment {
-    pub file: File,
+    pub file: Arc<File>,
     pub map: MmapMut,
 }
 
 /// Makes an empty segment under a passing name, all its space reserved. The slow part.
-pub(crate) fn prepare(dir: &Path, segment_bytes: usize) -> Result<Segment, JournalError> {
+pub(crate) fn prepare(dir: &Path, options: Options) -> Result<Segment, JournalError> {
     discard_prepared(dir)?;
-    open(&dir.join(UNFINISHED), segment_bytes)
+    open(&dir.join(UNFINISHED), options)
 }
 
 /// Removes a prepared segment that nobody needs.
@@ -42,25 +42,20 @@ pub(crate) fn finish(
 ) -> Result<(), JournalError> {
     let (passing, path) = (dir.join(UNFINISHED), format::segment_path(dir, first_seq));
     format::write_segment_header(&mut segment.map[..SEGMENT_HEADER], first_seq, before);
-    let durable = options.durability == Durability::Power;
+    let (disk, durable) = (options.disk, options.durability.is_synced());
     if durable {
-        segment.file.sync_all().map_err(JournalError::io("sync", &passing))?;
+        disk.sync_all(&segment.file, &passing).map_err(JournalError::io("sync", &passing))?;
     }
-    std::fs::rename(&passing, &path).map_err(JournalError::io("name", &path))?;
+    disk.rename(&passing, &path).map_err(JournalError::io("name", &path))?;
     if durable {
-        sync_dir(dir)?;
+        disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
     }
     Ok(())
 }
 
-/// Returns when the folder's list of names is on the disk.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(JournalError::io("sync", dir))
-}
-
 /// Opens or makes a segment of full length with all its blocks reserved: a write through a mapping
 /// has no way to report a full disk but SIGBUS.
-pub(crate) fn open(path: &Path, segment_bytes: usize) -> Result<Segment, JournalError> {
+pub(crate) fn open(path: &Path, options: Options) -> Result<Segment, JournalError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -70,22 +65,19 @@ pub(crate) fn open(path: &Path, segment_bytes: usize) -> Result<Segment, Journal
         .open(path)
         .map_err(JournalError::io("open", path))?;
     let length = file.metadata().map_err(JournalError::io("look at", path))?.len();
-    let bytes = length.max(segment_bytes as u64);
-    // SAFETY: a plain system call on a descriptor that we own.
-    let code = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, bytes as libc::off_t) };
-    if code == libc::ENOSPC || code == libc::EDQUOT {
-        if length == 0 {
-            remove_if_exists(path)?;
+    let bytes = length.max(options.segment_bytes as u64);
+    if let Err(error) = options.disk.reserve(&file, path, bytes) {
+        if matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) {
+            if length == 0 {
+                remove_if_exists(path)?;
+            }
+            return Err(JournalError::NoSpace { path: path.to_path_buf(), bytes });
         }
-        return Err(JournalError::NoSpace { path: path.to_path_buf(), bytes });
-    }
-    if code != 0 {
-        let error = io::Error::from_raw_os_error(code);
         return Err(JournalError::io("reserve space for", path)(error));
     }
     // SAFETY: we hold the lock, so nobody else writes, and nobody shortens the file.
     let map = unsafe { MmapMut::map_mut(&file) }.map_err(JournalError::io("map", path))?;
-    Ok(Segment { file, map })
+    Ok(Segment { file: Arc::new(file), map })
 }
 
 /// Zeroes what was left behind the last good entry, touching only what is not zero already.
@@ -117,7 +109,7 @@ pub(crate) fn drop_unborn(
     Ok(Some(last))
 }
 
-fn remove_if_exists(path: &Path) -> Result<(), JournalError> {
+pub(crate) fn remove_if_exists(path: &Path) -> Result<(), JournalError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(JournalError::io("remove", path)(error))

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::JournalError;
+use crate::disk::{Disk, SystemDisk};
 use crate::format::Chain;
-use crate::segment::sync_dir;
 
 const MAGIC: [u8; 8] = *b"PRNSNAP\0";
 const VERSION: u32 = 1;
@@ -35,6 +35,17 @@ pub struct Snapshot {
 /// Writes a snapshot whole or not at all, and removes all but the last three. Slow (it waits for
 /// the disk): not for the hot loop's thread.
 pub fn write(dir: &Path, seq: u64, chain: &Chain, payload: &[u8]) -> Result<(), JournalError> {
+    write_on(&SystemDisk, dir, seq, chain, payload)
+}
+
+/// As [`write`], on another disk.
+pub fn write_on(
+    disk: &dyn Disk,
+    dir: &Path,
+    seq: u64,
+    chain: &Chain,
+    payload: &[u8],
+) -> Result<(), JournalError> {
     std::fs::create_dir_all(dir).map_err(JournalError::io("make", dir))?;
     let path = dir.join(format!("{seq:020}.snapshot"));
     let passing = dir.join("snapshot.unfinished");
@@ -49,7 +60,7 @@ pub fn write(dir: &Path, seq: u64, chain: &Chain, payload: &[u8]) -> Result<(), 
         file.write_all(&header)?;
         file.write_all(payload)?;
         file.write_all(&hash)?;
-        file.sync_all()
+        disk.sync_all(&file, &passing)
     };
     OpenOptions::new()
         .write(true)
@@ -59,8 +70,8 @@ pub fn write(dir: &Path, seq: u64, chain: &Chain, payload: &[u8]) -> Result<(), 
         .open(&passing)
         .and_then(write_all)
         .map_err(JournalError::io("write", &passing))?;
-    std::fs::rename(&passing, &path).map_err(JournalError::io("name", &path))?;
-    sync_dir(dir)?;
+    disk.rename(&passing, &path).map_err(JournalError::io("name", &path))?;
+    disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
     for (_, old) in list(dir)?.iter().skip(KEPT) {
         std::fs::remove_file(old).map_err(JournalError::io("remove", old))?;
     }
@@ -69,7 +80,21 @@ pub fn write(dir: &Path, seq: u64, chain: &Chain, payload: &[u8]) -> Result<(), 
 
 /// The newest whole snapshot; a bad one is skipped for the one before it.
 pub fn latest(dir: &Path) -> Result<Option<Snapshot>, JournalError> {
-    Ok(list(dir)?.into_iter().find_map(|(seq, path)| read(&path, seq)))
+    Ok(newest_first(dir)?.next())
+}
+
+/// All whole snapshots, each read when it is asked for; bad ones are skipped.
+pub fn newest_first(dir: &Path) -> Result<impl Iterator<Item = Snapshot>, JournalError> {
+    Ok(list(dir)?.into_iter().filter_map(|(seq, path)| read(&path, seq)))
+}
+
+/// Removes snapshots of entries after `last_seq`: what they tell of was lost, and being the newest
+/// they would push out those that are true.
+pub fn drop_after(dir: &Path, last_seq: u64) -> Result<(), JournalError> {
+    for (_, path) in list(dir)?.into_iter().filter(|(seq, _)| *seq > last_seq) {
+        std::fs::remove_file(&path).map_err(JournalError::io("remove", &path))?;
+    }
+    Ok(())
 }
 
 /// Newest first.

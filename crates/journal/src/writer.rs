@@ -5,11 +5,14 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use values::Nanos;
 
 use crate::JournalError;
 use crate::ahead::{AHEAD_BYTES, Ahead};
+use crate::commit::{self, Commits, Shared};
+use crate::disk::{Disk, SystemDisk};
 use crate::format::{self, Chain, ENTRY_OVERHEAD, GENESIS, SEGMENT_HEADER};
 use crate::reader::{Reader, TornTail};
 use crate::segment::{self, Segment};
@@ -20,13 +23,23 @@ pub const SEGMENT_BYTES: usize = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN: usize = 4096;
 /// Largest segment: an entry's size must fit its 32-bit field.
 const SEGMENT_BYTES_MAX: usize = 1 << 30;
+
 /// What an acknowledged entry survives.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// The death of this process, at any instruction: entries are in the page cache.
     Process,
-    /// A power cut too, once `sync` has returned (and each finished segment).
+    /// A power cut too, once [`Commits::durable_seq`] has reached it (and each finished segment).
     Power,
+    /// The loss of this machine too: a standby has it as well, see [`Commits::ask_standby`].
+    Replica,
+}
+
+impl Durability {
+    /// Whether entries are to be synced.
+    pub fn is_synced(self) -> bool {
+        self != Self::Process
+    }
 }
 
 /// How to keep a journal.
@@ -36,11 +49,20 @@ pub struct Options {
     pub segment_bytes: usize,
     /// What an acknowledged entry survives.
     pub durability: Durability,
+    /// The operating system's, but in a test that breaks its promises.
+    pub disk: &'static dyn Disk,
+}
+
+impl Options {
+    /// With the operating system's disk.
+    pub const fn new(segment_bytes: usize, durability: Durability) -> Self {
+        Self { segment_bytes, durability, disk: &SystemDisk }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: SEGMENT_BYTES, durability: Durability::Process }
+        Self::new(SEGMENT_BYTES, Durability::Process)
     }
 }
 
@@ -60,12 +82,15 @@ pub struct Writer {
     /// Declared, and so dropped, before the segment whose pages its thread touches.
     ahead: Ahead,
     segment: Segment,
+    first_seq: u64,
     at: usize,
     /// How far pages were asked for, and from where on more will be.
     asked: usize,
     ask_from: usize,
     last_seq: u64,
     chain: Chain,
+    /// What the committing thread and this one both see.
+    shared: Arc<Shared>,
     poisoned: bool,
     _lock: File,
 }
@@ -89,9 +114,9 @@ impl Writer {
         let mut segments = format::list_segments(dir)?;
         let unborn = segment::drop_unborn(dir, &mut segments)?;
         let Some(last) = segments.last().copied() else {
-            let mut first = segment::prepare(dir, options.segment_bytes)?;
+            let mut first = segment::prepare(dir, options)?;
             segment::finish(dir, &mut first, 1, &GENESIS, options)?;
-            let writer = Self::at(dir, options, first, lock)?;
+            let writer = Self::at(dir, options, first, 1, lock)?;
             return Ok((writer, Recovery { last_seq: 0, cut: None }));
         };
         for first in &segments {
@@ -111,9 +136,9 @@ impl Writer {
         }
         let (_, at) = reader.position().expect("a segment was opened");
         let path = format::segment_path(dir, last);
-        let mut opened = segment::open(&path, options.segment_bytes)?;
+        let mut opened = segment::open(&path, options)?;
         segment::erase(&mut opened.map, at);
-        let mut writer = Self::at(dir, options, opened, lock)?;
+        let mut writer = Self::at(dir, options, opened, last, lock)?;
         (writer.at, writer.asked, writer.ask_from) = (at, at, at);
         (writer.last_seq, writer.chain) = (reader.last_seq(), reader.chain());
         writer.sync()?;
@@ -125,13 +150,18 @@ impl Writer {
         dir: &Path,
         options: Options,
         segment: Segment,
+        first_seq: u64,
         lock: File,
     ) -> Result<Self, JournalError> {
+        let path = format::segment_path(dir, first_seq);
+        let shared = commit::shared(dir, options.disk, Arc::clone(&segment.file), path);
         Ok(Self {
             dir: dir.to_path_buf(),
             options,
-            ahead: Ahead::start(dir, options.segment_bytes)?,
+            ahead: Ahead::start(dir, options)?,
+            shared,
             segment,
+            first_seq,
             at: SEGMENT_HEADER,
             asked: SEGMENT_HEADER,
             ask_from: SEGMENT_HEADER,
@@ -172,21 +202,31 @@ impl Writer {
         Ok(seq)
     }
 
-    /// With `Durability::Power`: returns when all entries are on the disk. A failure is final: the
-    /// kernel may have thrown away what it could not write, so a second try that succeeds would
+    /// Unless `Durability::Process`: returns when all entries are on the disk. A failure is final:
+    /// the kernel may have thrown away what it could not write, so a second try that succeeds would
     /// prove nothing.
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        if self.poisoned {
+        if self.poisoned || self.shared.failure().is_err() {
+            self.poisoned = true;
             return Err(JournalError::Poisoned);
         }
-        if self.options.durability == Durability::Process {
+        if !self.options.durability.is_synced() {
             return Ok(());
         }
-        // fdatasync also writes what was changed through the mapping: on Linux both are one cache.
-        self.segment.file.sync_data().map_err(|error| {
+        let path = format::segment_path(&self.dir, self.first_seq);
+        self.options.disk.sync_data(&self.segment.file, &path).map_err(|error| {
             self.poisoned = true;
+            self.shared.fail(&error);
             JournalError::io("sync", &self.dir)(error)
-        })
+        })?;
+        self.shared.synced(self.last_seq);
+        Ok(())
+    }
+
+    /// Starts the thread that makes entries durable in groups; `on_commit` is called on it after
+    /// each sync. Ask for it once, and drop it before the writer.
+    pub fn commits(&self, on_commit: impl Fn() + Send + 'static) -> Result<Commits, JournalError> {
+        Commits::start(Arc::clone(&self.shared), &self.dir, on_commit)
     }
 
     /// The number of the last entry; 0 in an empty journal.
@@ -210,9 +250,13 @@ impl Writer {
         self.sync()?;
         let mut next = match self.ahead.take() {
             Some(prepared) => prepared?,
-            None => segment::prepare(&self.dir, self.options.segment_bytes)?,
+            None => segment::prepare(&self.dir, self.options)?,
         };
-        segment::finish(&self.dir, &mut next, self.last_seq + 1, &self.chain, self.options)?;
+        let first_seq = self.last_seq + 1;
+        segment::finish(&self.dir, &mut next, first_seq, &self.chain, self.options)?;
+        self.first_seq = first_seq;
+        let path = format::segment_path(&self.dir, first_seq);
+        self.shared.go_on_in(Arc::clone(&next.file), path);
         self.ahead.retire(std::mem::replace(&mut self.segment, next));
         (self.at, self.asked, self.ask_from) = (SEGMENT_HEADER, SEGMENT_HEADER, SEGMENT_HEADER);
         Ok(())
@@ -268,13 +312,13 @@ mod tests {
     #[test]
     fn failed_sync_poisons_the_writer_for_good() {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { segment_bytes: 4096, durability: Durability::Power };
+        let options = Options::new(4096, Durability::Power);
         let (mut writer, _) = Writer::open(dir.path(), options).unwrap();
         writer.append(0, 0, &[b"first"]).unwrap();
         // A pipe cannot be synced: the system refuses as it would for a disk that has gone.
         let good = std::mem::replace(
             &mut writer.segment.file,
-            std::os::fd::OwnedFd::from(std::io::pipe().unwrap().1).into(),
+            Arc::new(std::os::fd::OwnedFd::from(std::io::pipe().unwrap().1).into()),
         );
         assert!(matches!(writer.sync(), Err(JournalError::Io { doing: "sync", .. })));
         writer.segment.file = good;

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use journal::{Durability, JournalError, Options, Reader, Writer};
 
-const OPTIONS: Options = Options { segment_bytes: 4096, durability: Durability::Process };
+const OPTIONS: Options = Options::new(4096, Durability::Process);
 
 static ALONE: Mutex<()> = Mutex::new(());
 

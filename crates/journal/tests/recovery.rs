@@ -8,7 +8,7 @@ use journal::{Durability, JournalError, Options, Reader, SEGMENT_HEADER, Writer}
 use proptest::prelude::*;
 
 const SEGMENT: usize = 4096;
-const OPTIONS: Options = Options { segment_bytes: SEGMENT, durability: Durability::Process };
+const OPTIONS: Options = Options::new(SEGMENT, Durability::Process);
 
 type Content = Vec<(u64, i64, u16, Vec<u8>)>;
 

@@ -6,6 +6,7 @@ use feed::core::{Core, CoreError};
 use feed::hot_loop::{
     Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
 };
+use journal::Durability;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
@@ -33,6 +34,8 @@ struct RunOptions {
     busy_poll: bool,
     order_connections: usize,
     journal_segment_bytes: usize,
+    journal_durability: String,
+    journal_stall_ns: i64,
     snapshot_every_entries: u64,
     snapshot_every_ns: i64,
     seed: u64,
@@ -94,6 +97,17 @@ fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
         .map_err(|error| config_error(py, format!("expected the core's configuration: {error}")))
 }
 
+fn durability(name: &str) -> Result<Durability, String> {
+    match name {
+        "process" => Ok(Durability::Process),
+        "power" => Ok(Durability::Power),
+        "replica" => Ok(Durability::Replica),
+        other => {
+            Err(format!("journal_durability: expected process, power or replica, found {other:?}"))
+        }
+    }
+}
+
 struct Prepared {
     config: CoreConfig,
     venues: Vec<VenueAccess>,
@@ -149,8 +163,12 @@ impl HotLoop {
                 .map_err(|text| config_error(py, format!("venue {}: {text}", limits.name)))?;
             venues.push(found);
         }
+        let durability =
+            durability(&options.journal_durability).map_err(|text| config_error(py, text))?;
         let options = Options {
             journal_dir,
+            durability,
+            journal_stall_ns: options.journal_stall_ns.max(1_000_000),
             segment_bytes: options.journal_segment_bytes,
             cpu: options.cpu,
             busy_poll: options.busy_poll,

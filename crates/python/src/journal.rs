@@ -24,7 +24,7 @@ impl JournalWriter {
     #[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
     fn new(py: Python<'_>, folder: PathBuf, power: bool, segment_bytes: usize) -> PyResult<Self> {
         let durability = if power { Durability::Power } else { Durability::Process };
-        let options = Options { segment_bytes, durability };
+        let options = Options::new(segment_bytes, durability);
         let opened = py.detach(|| Writer::open(&folder, options));
         let (writer, recovery) = opened.map_err(|error| refuse(py, &error))?;
         Ok(Self { writer: Some(writer), cut: recovery.cut.as_ref().map(describe) })

@@ -1,6 +1,7 @@
 //! An input in; it is journaled, then applied, then its outputs are handed on. In this order, always.
 
 use super::clock::CoreClock;
+use super::gate::Gate;
 use crate::core::{Core, CoreError};
 use crate::histogram::Histogram;
 use crate::input::{HEADER_SIZE_MAX, Input};
@@ -47,6 +48,8 @@ pub(super) struct Latencies {
 
 /// Journal and core.
 pub(super) struct Machine {
+    /// Dropped before the journal whose entries it waits for.
+    pub gate: Gate,
     pub journal: Writer,
     pub core: Core,
     pub outputs: Vec<Output>,
@@ -62,7 +65,8 @@ impl Machine {
         let outputs = Vec::with_capacity(256);
         let latencies = Latencies::default();
         let clock = CoreClock::new(monotonic_ns(), wall_ns(), last_ns);
-        Machine { journal, core, outputs, latencies, last_ns, clock, entries: 0, bytes: 0 }
+        let gate = Gate::open();
+        Machine { gate, journal, core, outputs, latencies, last_ns, clock, entries: 0, bytes: 0 }
     }
 
     /// Journals and applies one input; `outputs` then holds what is to be done. Returns the time

@@ -7,6 +7,7 @@ mod backoff;
 mod channel;
 mod clock;
 mod command;
+mod gate;
 mod machine;
 mod measure;
 mod pool;
@@ -24,7 +25,7 @@ use crate::core::Core;
 use crate::input::Input;
 use crate::net::{Waker, pin_thread, thread_id, wall_ns};
 use engine::config::CoreConfig;
-use journal::{Writer, snapshot};
+use journal::{Durability, Writer, snapshot};
 use machine::Machine;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,10 @@ pub struct Options {
     pub journal_dir: PathBuf,
     /// Bytes of a segment: opening reads the last one whole, so it bounds the time of a restart.
     pub segment_bytes: usize,
+    /// What an entry must survive before an order may follow from it.
+    pub durability: Durability,
+    /// Trading halts when the journal gets no further for this long.
+    pub journal_stall_ns: Nanos,
     /// The processor to bind the hot thread to.
     pub cpu: Option<usize>,
     /// Never sleep: takes a whole processor and saves the wake-up.
@@ -132,9 +137,14 @@ impl HotLoop {
                 venues.len()
             )));
         }
-        let (machine, told) = recover(config, &options)?;
+        let (mut machine, told) = recover(config, &options)?;
         let system = |source| LoopError::System { doing: "make its descriptors", source };
         let waker = Arc::new(Waker::new().map_err(system)?);
+        if options.durability.is_synced() {
+            let wake = Arc::clone(&waker);
+            let commits = machine.journal.commits(move || wake.wake())?;
+            machine.gate = gate::Gate::on(commits, options.journal_stall_ns);
+        }
         let shared = Arc::new(Shared::default());
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (snapshots, jobs) = sync_channel(1);
@@ -247,8 +257,17 @@ fn write_snapshots(dir: &Path, jobs: &Receiver<turn::SnapshotJob>, shared: &Shar
 /// Opens the journal, begins it when it is empty, and replays it otherwise.
 fn recover(config: CoreConfig, options: &Options) -> Result<(Machine, Replay), LoopError> {
     let dir = &options.journal_dir;
-    let kept = journal::Options { segment_bytes: options.segment_bytes, ..Default::default() };
+    if options.durability == Durability::Replica {
+        return Err(LoopError::Config(
+            "journal_durability: found \"replica\", which needs a standby to acknowledge each entry, \
+             and none is configured: use \"power\", or \"process\""
+                .to_owned(),
+        ));
+    }
+    let kept = journal::Options::new(options.segment_bytes, options.durability);
     let (mut journal, _) = Writer::open(dir, kept)?;
+    // A power cut may have left snapshots of entries that never reached the disk.
+    snapshot::drop_after(dir, journal.last_seq())?;
     if let Some((core, told)) = replay(dir, true)? {
         recovery::check_config(core.engine().config(), &config)?;
         return Ok((Machine::new(journal, core, told.last_ns), told));

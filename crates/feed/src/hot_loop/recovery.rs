@@ -99,14 +99,18 @@ pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>,
 }
 
 /// The newest snapshot that belongs to this journal, and a reader behind it. One of another
-/// history, or of another version of the state, costs a longer replay only.
+/// history, or of another version of the state, gives way to the one before it.
 fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
-    let Some(found) = snapshot::latest(dir)? else { return Ok(None) };
-    let Ok(reader) = Reader::from(dir, found.seq + 1) else { return Ok(None) };
-    if reader.last_seq() != found.seq || reader.chain() != found.chain {
-        return Ok(None);
+    for found in snapshot::newest_first(dir)? {
+        let Ok(reader) = Reader::from(dir, found.seq + 1) else { continue };
+        if reader.last_seq() != found.seq || reader.chain() != found.chain {
+            continue;
+        }
+        if let Ok(core) = Core::restore(&found.payload) {
+            return Ok(Some((core, reader)));
+        }
     }
-    Ok(Core::restore(&found.payload).ok().map(|core| (core, reader)))
+    Ok(None)
 }
 
 /// Whether a journal written with `before` may be gone on with under `now`: all but the run's

@@ -36,8 +36,7 @@ impl Session {
         requests: Vec<Requests>,
         now_ns: Nanos,
     ) -> Result<Session, LoopError> {
-        let options = journal::Options { segment_bytes: 64 * 1024 * 1024, ..Default::default() };
-        let (mut journal, _) = Writer::open(dir, options)?;
+        let (mut journal, _) = Writer::open(dir, journal::Options::default())?;
         let users = requests
             .into_iter()
             .enumerate()

@@ -3,6 +3,7 @@
 use super::backoff::Random;
 use super::channel::{Heard, WsChannel};
 use super::command::{self, Reply};
+use super::gate::Held;
 use super::machine::{LoopError, Machine};
 use super::pool::Pool;
 use super::status::{self, Turns};
@@ -164,6 +165,7 @@ impl Turn {
                 self.dispatch(*event)?;
             }
             is_behind = self.frames()?;
+            self.release()?;
             self.settle()?;
             let end_ns = monotonic_ns();
             if end_ns >= self.clocks.timer_ns {
@@ -175,7 +177,9 @@ impl Turn {
                 self.publish();
             }
             if self.is_stopped(end_ns) {
-                return self.snapshot(true);
+                self.snapshot(true)?;
+                self.machine.journal.sync()?;
+                return self.release();
             }
             if ready.is_empty() && !is_behind && self.wants_snapshot(end_ns) {
                 self.snapshot(false)?;
@@ -354,10 +358,47 @@ impl Turn {
         });
     }
 
+    /// Lets go of what waited for the journal. One that stalls halts trading: orders that waited so
+    /// long are for a market that is gone, and a person must look at the disk.
+    fn release(&mut self) -> Result<(), LoopError> {
+        let now_ns = monotonic_ns();
+        if self.machine.gate.poll(now_ns)? {
+            while let Some((venue, purpose)) = self.machine.gate.withdraw_any() {
+                self.pools[venue.index()].lost.push(purpose);
+            }
+            let reason = "the journal's disk does not keep up: entries are not durable".to_owned();
+            self.shared.note(format!("trading halted: {reason}"));
+            self.order(Command::Halt(None), "engine".to_owned(), reason)?;
+        }
+        let Turn { machine, pools, poller, random, .. } = self;
+        let core_ns = machine.clock.at(now_ns);
+        while let Some(held) = machine.gate.next(now_ns) {
+            match held {
+                Held::Request { venue, purpose: Purpose::Place(id), bytes, .. }
+                    if machine.core.engine().forbids(core_ns, id).is_some() =>
+                {
+                    pools[venue.index()].lost.push(Purpose::Place(id));
+                    machine.gate.give_back(bytes);
+                }
+                Held::Request { venue, purpose, bytes, start_ns } => {
+                    if let Some(start_ns) = start_ns {
+                        machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);
+                    }
+                    pools[venue.index()].request(now_ns, purpose, &bytes, poller, random);
+                    machine.gate.give_back(bytes);
+                }
+                // Whoever asked may have gone; the command stands.
+                Held::Reply { text, to } => drop(to.send(text)),
+            }
+        }
+        Ok(())
+    }
+
     fn timer(&mut self) -> Result<(), LoopError> {
         let now_ns = monotonic_ns();
         self.turns.clock_ahead_ns = self.machine.clock.steer(now_ns, wall_ns());
         self.take(None, &Input::Timer)?;
+        self.machine.gate.want(self.machine.journal.last_seq());
         for pool in &mut self.pools {
             pool.tick(now_ns, &self.poller, &mut self.random);
         }
@@ -378,8 +419,8 @@ impl Turn {
             match message {
                 Message::Command { json, reply } => {
                     let answer = self.command(&json)?;
-                    // Whoever asked may have gone; the command stands.
-                    let _ = reply.send(answer.text());
+                    let seq = self.machine.journal.last_seq();
+                    self.machine.gate.reply(monotonic_ns(), seq, answer.text(), reply);
                 }
                 Message::Stop => {
                     self.stop_by_ns = Some(monotonic_ns() + STOP_WAIT_NS);
@@ -506,6 +547,7 @@ fn perform(
         return;
     }
     let now_ns = machine.last_ns();
+    let seq = machine.journal.last_seq();
     for output in &machine.outputs {
         let config = machine.core.engine().config();
         let Some((venue, purpose)) = encode(output, config, users, now_ns, bytes) else {
@@ -514,6 +556,15 @@ fn perform(
             }
             continue;
         };
+        if machine.gate.holds(purpose) {
+            machine.gate.hold(monotonic_ns(), seq, (venue, purpose), bytes, start_ns);
+            continue;
+        }
+        if let Purpose::Cancel(id) = purpose
+            && machine.gate.withdraw(id)
+        {
+            pools[venue.index()].lost.push(Purpose::Place(id));
+        }
         if let (Purpose::Place(_), Some(start_ns)) = (purpose, start_ns) {
             machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);
         }

@@ -1,6 +1,7 @@
 """What the engine process is configured with, as the `[trading]` section of the settings has it."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -40,6 +41,11 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         snapshot_every_s: A snapshot after this time, seconds; a restart replays at most as much.
         journal_segment_bytes: Size of the journal's files. A restart reads the last one whole, so
             it bounds how long that takes.
+        journal_durability: What a journal entry survives before an order may follow from it:
+            `process` (kill -9 of the engine), `power` (a power cut), `replica` (the loss of the
+            machine; needs a standby).
+        journal_stall_s: Trading halts when the disk confirms nothing for this time, seconds; not
+            used at the level `process`.
         snapshot_every_entries: Or after this many journal entries.
         seed: Seed of the jitter of reconnects.
     """
@@ -50,6 +56,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     snapshot_every_s: float = 10.0
     snapshot_every_entries: int = 100_000
     journal_segment_bytes: int = 16 * 1024 * 1024
+    journal_durability: Literal["process", "power", "replica"] = "process"
+    journal_stall_s: float = 1.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -61,6 +69,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         at_least("journal_segment_bytes", self.journal_segment_bytes, 1024 * 1024)
         if self.snapshot_every_s <= 0:
             raise ValueError(f"snapshot_every_s: expected above 0, found {self.snapshot_every_s}")
+        if self.journal_stall_s <= 0:
+            raise ValueError(f"journal_stall_s: expected above 0, found {self.journal_stall_s}")
 
     def raw(self) -> dict[str, object]:
         """The form that the compiled core reads."""
@@ -69,6 +79,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "busy_poll": self.busy_poll,
             "order_connections": self.order_connections,
             "journal_segment_bytes": self.journal_segment_bytes,
+            "journal_durability": self.journal_durability,
+            "journal_stall_ns": int(self.journal_stall_s * 1e9),
             "snapshot_every_entries": self.snapshot_every_entries,
             "snapshot_every_ns": int(self.snapshot_every_s * 1e9),
             "seed": self.seed,
