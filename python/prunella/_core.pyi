@@ -17,6 +17,8 @@ __all__ = [
     "merkle_leaf",
     "order_states",
     "replay",
+    "replay_orders",
+    "run_backtest",
     "verify_consistency",
     "verify_inclusion",
 ]
@@ -141,3 +143,12 @@ def measure_session(
     paths: Sequence[str], *, config: bytes, journal_dir: str
 ) -> tuple[list[int], list[int]]: ...
 def replay(journal_dir: str, *, from_snapshot: bool) -> dict[str, Any] | None: ...
+
+def run_backtest(
+    *,
+    config: bytes,
+    settings: bytes,
+    data: Sequence[Sequence[str | PathLike[str]]],
+    cache_dir: str | PathLike[str] | None,
+) -> dict[str, Any]: ...
+def replay_orders(journal_dir: str | PathLike[str], *, sample_ns: int) -> dict[str, Any]: ...

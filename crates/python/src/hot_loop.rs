@@ -42,7 +42,7 @@ struct RunOptions {
 }
 
 /// An exception of `prunella.errors` by name.
-fn raise(py: Python<'_>, class: &str, text: String) -> PyErr {
+pub(crate) fn raise(py: Python<'_>, class: &str, text: String) -> PyErr {
     match py.import("prunella.errors").and_then(|module| module.getattr(class)) {
         Ok(class) => match class.call1((text,)) {
             Ok(error) => PyErr::from_value(error),
@@ -92,7 +92,7 @@ fn access(venue: &Access, receive_window_ns: i64) -> Result<VenueAccess, String>
     })
 }
 
-fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
+pub(crate) fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
     serde_json::from_slice(json)
         .map_err(|error| config_error(py, format!("expected the core's configuration: {error}")))
 }

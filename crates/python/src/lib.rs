@@ -1,5 +1,6 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
+mod backtest;
 mod hot_loop;
 mod journal;
 mod matching;
@@ -11,6 +12,8 @@ use pyo3::prelude::*;
 /// Every export of the module, in one place.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::backtest::{replay_orders, run_backtest};
     #[pymodule_export]
     use super::hot_loop::{HotLoop, measure_session, replay};
     #[pymodule_export]
