@@ -1,7 +1,6 @@
 //! An engine's journal in; the very orders that it sent, and whether a replay sends the same, out.
 
 use crate::record::{Counts, FillRow, OrderRow, Record, SampleRow};
-use engine::event::Side;
 use engine::output::Output;
 use feed::core::{Core, read_config};
 use feed::input::Input;
@@ -122,31 +121,4 @@ fn sample(record: &mut Record, core: &Core, ts_ns: Nanos) {
             profit,
         });
     }
-}
-
-/// The first order in which two runs differ, told for a person; `None` when they are the same.
-pub fn difference(one: &Record, other: &Record) -> Option<String> {
-    let tell = |order: Option<&OrderRow>| match order {
-        None => "no order".to_owned(),
-        Some(order) => format!(
-            "{} {} at {} at {} ns by strategy {} in market {}",
-            if order.side == Side::Buy { "buy" } else { "sell" },
-            values::Quantity(order.quantity),
-            values::Price(order.price),
-            order.ts_ns,
-            order.strategy.0,
-            order.market.0
-        ),
-    };
-    let same = |a: &OrderRow, b: &OrderRow| {
-        let key = |o: &OrderRow| (o.ts_ns, o.market, o.strategy, o.side, o.price, o.quantity);
-        key(a) == key(b)
-    };
-    let pairs = one.orders.iter().zip(&other.orders);
-    let at = pairs.take_while(|(a, b)| same(a, b)).count();
-    if at == one.orders.len() && at == other.orders.len() {
-        return None;
-    }
-    let (here, there) = (one.orders.get(at), other.orders.get(at));
-    Some(format!("order {}: {} instead of {}", at + 1, tell(there), tell(here)))
 }

@@ -21,11 +21,11 @@ fn load_error(py: Python<'_>, error: &LoadError) -> PyErr {
     raise(py, class, error.to_string())
 }
 
-/// Rows of equal length, each cell an `int64`, as NumPy reads them.
-fn rows<'py, const N: usize>(
-    py: Python<'py>,
+/// Rows of equal length, each cell an `int64`, as `NumPy` reads them.
+fn rows<const N: usize>(
+    py: Python<'_>,
     rows: impl Iterator<Item = [i64; N]>,
-) -> Bound<'py, PyBytes> {
+) -> Bound<'_, PyBytes> {
     let bytes: Vec<u8> = rows.flatten().flat_map(i64::to_le_bytes).collect();
     PyBytes::new(py, &bytes)
 }
@@ -117,11 +117,11 @@ pub fn run_backtest<'py>(
 #[pyfunction]
 #[pyo3(signature = (journal_dir, *, sample_ns))]
 #[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
-pub fn replay_orders<'py>(
-    py: Python<'py>,
+pub fn replay_orders(
+    py: Python<'_>,
     journal_dir: PathBuf,
     sample_ns: Nanos,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<Bound<'_, PyDict>> {
     let (core, record) = py
         .detach(|| backtest::journaled::replay(&journal_dir, sample_ns))
         .map_err(|text| raise(py, "JournalError", text))?;

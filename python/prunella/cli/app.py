@@ -343,3 +343,61 @@ def bench(
         console=console,
         json_output=json_output,
     )
+
+
+@app.command()
+def backtest(  # noqa: PLR0917  options of a command are given by name
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            help="`maker`, `momentum`, a settings file `.toml`, or `recorded` (the strategies of a "
+            "journal)."
+        ),
+    ],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="Recordings, in order; `VENUE=FILE` for another venue than the first; or one "
+            "journal folder of an engine."
+        ),
+    ],
+    param: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE or STRATEGY.NAME=VALUE; may be repeated.")
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=A,B,C: try each; several options: each with each."),
+    ] = None,
+    fees: Annotated[str, typer.Option(help="MAKER:TAKER, parts per million.")] = "1000:1000",
+    latency: Annotated[
+        str, typer.Option(help="Microseconds each way, or MEDIAN~P99 (log-normal).")
+    ] = "5000",
+    queue: Annotated[
+        str, typer.Option(help="Our place in the queue: `conservative`, or a power such as `2`.")
+    ] = "2",
+    feed: Annotated[
+        int, typer.Option(min=0, help="Microseconds that the venue has the data before us.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the delays.")] = 1,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes of a sweep; 0: one a processor.")] = 0,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report to this file.")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Trade recorded markets with the live core: fees, latency and queue position simulated."""
+    from prunella.cli.backtest import (  # noqa: PLC0415
+        parse_behaviour,
+        parse_pairs,
+        run_backtest_command,
+    )
+
+    run_backtest_command(
+        strategy=strategy,
+        data=data,
+        parameters=parse_pairs(param or (), "--param"),
+        sweeps=parse_pairs(sweep or (), "--sweep"),
+        behaviour=parse_behaviour(fees=fees, latency=latency, queue=queue, feed=feed, seed=seed),
+        jobs=jobs,
+        report=report,
+        console=console,
+        json_output=json_output,
+    )

@@ -1,0 +1,83 @@
+"""`Backtest`: data, a core's configuration and a venue's behaviour in; a `BacktestResult` out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from prunella._core import replay_orders, run_backtest
+from prunella.errors import ConfigError
+from prunella.trading.backtest.behaviour import VenueBehaviour
+from prunella.trading.backtest.result import BacktestResult
+
+
+class Backtest:
+    """One run over recorded data.
+
+    Args:
+        data: Recordings by venue name, in order: the files of a session, or the one folder of an
+            engine's journal, whose market data is played. A venue that is left out is silent.
+        config: The JSON of the core's configuration, as `core_config` makes it.
+        behaviour: How the simulated venues behave.
+        cache: Folder for decoded recordings; without it, they are decoded each time.
+
+    Raises:
+        ConfigError: Data of a venue that is not configured, or no data.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Sequence[Path]],
+        config: bytes,
+        *,
+        behaviour: VenueBehaviour | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self._config = config
+        self._behaviour = behaviour or VenueBehaviour()
+        self._cache = cache
+        self._venues = [venue["name"] for venue in msgspec.json.decode(config)["venues"]]
+        for venue in data:
+            if venue not in self._venues:
+                known = ", ".join(self._venues)
+                raise ConfigError(f"data: expected one of the venues {known}, found {venue!r}")
+        if not any(data.values()):
+            raise ConfigError("data: expected at least one recording, found none")
+        self._data = [[str(path) for path in data.get(venue, ())] for venue in self._venues]
+
+    def run(self, *, is_measured: bool = False) -> BacktestResult:
+        """Plays everything.
+
+        Args:
+            is_measured: Also take the time of each order's way from the core's decision to the
+                core's knowing that it is accepted; see `BacktestResult.accept_ns`.
+
+        Raises:
+            RecordingError: A file is missing, damaged, or holds none of the configured markets.
+            JournalError: A journal is damaged.
+            ConfigError: Configuration and behaviour do not fit together.
+        """
+        found: dict[str, Any] = run_backtest(
+            config=self._config,
+            settings=self._behaviour.raw(len(self._venues), is_measured=is_measured),
+            data=self._data,
+            cache_dir=self._cache,
+        )
+        return BacktestResult(
+            found, config=self._config, behaviour=self._behaviour, data=self._data
+        )
+
+
+def replay_session(journal: Path, *, sample_ms: int = 100) -> BacktestResult:
+    """The very orders and fills of a recorded live session: its inputs, applied again.
+
+    Nothing is simulated: the venue's answers are those of the journal, and every recorded state
+    hash is compared on the way.
+
+    Raises:
+        JournalError: The journal is empty or damaged, or its replay differs from what was recorded.
+    """
+    found: dict[str, Any] = replay_orders(journal, sample_ns=sample_ms * 1_000_000)
+    config = found["config"].encode()
+    return BacktestResult(found, config=config, behaviour=None, data=[[str(journal)]])
