@@ -1,7 +1,6 @@
 """A `BacktestResult` in; one HTML page that needs nothing else out."""
 
 import html
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,4 +139,4 @@ def _pre(value: Any) -> str:
 
 
 def _clock(ns: int) -> str:
-    return datetime.fromtimestamp(ns // _ONE, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return str(np.datetime64(ns, "ns").astype("datetime64[s]")).replace("T", " ")
