@@ -6,10 +6,12 @@ import hmac
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,9 +39,10 @@ class Answer(NamedTuple):
 class Exchange:
     """A running exchange process and a plain client for it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, control: Path) -> None:
         self.process = process
         self.port = port
+        self._control = control
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     @property
@@ -56,15 +59,7 @@ class Exchange:
         body: str | None = None,
     ) -> Answer:
         """One HTTP request over the kept connection."""
-        self._connection.request(method, path, body=body, headers=headers or {})
-        response = self._connection.getresponse()
-        raw = response.read()
-        decoded = None
-        if raw:
-            is_json = "json" in response.headers.get("content-type", "")
-            decoded = json.loads(raw) if is_json else raw.decode()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, decoded, names)
+        return _exchanged(self._connection, method, path, headers or {}, body)
 
     def signed(
         self,
@@ -85,14 +80,11 @@ class Exchange:
             headers={"X-MBX-APIKEY": key},
         )
 
-    def admin(self, path: str, **values: object) -> Answer:
-        """Sets a behaviour or the pace."""
-        return self.call(
-            "POST",
-            f"/admin/{path}",
-            headers={"Authorization": f"Bearer {ADMIN_TOKEN}"},
-            body=json.dumps(values),
-        )
+    def admin(self, path: str, *, token: str = ADMIN_TOKEN, **values: object) -> Answer:
+        """Sets a behaviour or the pace, at the socket that only injectors know."""
+        with contextlib.closing(UnixConnection(self._control)) as connection:
+            headers = {"Authorization": f"Bearer {token}"}
+            return _exchanged(connection, "POST", f"/admin/{path}", headers, json.dumps(values))
 
     def status(self) -> Any:
         """Its `/status`."""
@@ -109,6 +101,7 @@ class Exchange:
     def stop(self) -> int:
         """Asks it to end; its exit status."""
         self._connection.close()
+        shutil.rmtree(self._control.parent, ignore_errors=True)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -118,6 +111,38 @@ class Exchange:
             self.process.kill()
             self.process.wait()
             raise
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connects to the path instead of an address."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _exchanged(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: str | None,
+) -> Answer:
+    connection.request(method, path, body=body, headers=headers)
+    response = connection.getresponse()
+    raw = response.read()
+    decoded = None
+    if raw:
+        is_json = "json" in response.headers.get("content-type", "")
+        decoded = json.loads(raw) if is_json else raw.decode()
+    names = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, decoded, names)
 
 
 def free_port() -> int:
@@ -137,13 +162,16 @@ def start(
     command = [sys.executable, "-m", "prunella.exchange", "--port", str(port)]
     command += ["--read-token-file", str(folder / "read.token")]
     command += ["--admin-token-file", str(folder / "admin.token")]
+    # A test's own folder may be too deep for the address of a unix socket.
+    control = Path(tempfile.mkdtemp(prefix="pr-")) / "control.sock"
+    command += ["--control-socket", str(control)]
     for number, (key, secret) in enumerate(keys or [(API_KEY, SECRET)]):
         path = folder / f"venue{number}.key"
         path.write_text(json.dumps({"api_key": key, "secret": secret}))
         command += ["--key-file", str(path)]
     with (folder / "exchange.log").open("wb") as log:
         process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
-    return Exchange(process, port)
+    return Exchange(process, port, control)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from prunella.errors import ConfigError
+from prunella.trading.market import positive
 from prunella.trading.runtime import TradingSettings
 from prunella.trading.venue import VenueEndpoint, local_endpoint
 
@@ -56,17 +57,35 @@ class StackSettings(Section, frozen=True):
             )
 
 
+class PlayedInstrument(Section, frozen=True):
+    """What the simulated exchanges play in one instrument.
+
+    Attributes:
+        recordings: Recorded sessions, one after the other; empty: a seeded synthetic order flow.
+        start_price: Where a synthetic flow begins, decimal text.
+    """
+
+    recordings: tuple[str, ...] = ()
+    start_price: str = "61500"
+
+    def __post_init__(self) -> None:
+        """Refuses a price that is none."""
+        positive("start_price", self.start_price)
+
+
 class MarketSettings(Section, frozen=True):
     """What the simulated exchanges play.
 
     Attributes:
-        recordings: Recorded sessions, one after the other; empty: a seeded synthetic order flow.
-            A relative path begins at the folder of the settings file.
+        recordings: Recorded sessions of the first instrument, one after the other; empty: a seeded
+            synthetic order flow. A relative path begins at the folder of the settings file.
+        instruments: The same for others, by the name that `[trading.instruments]` has.
         speed: 1 is as recorded.
         seed: Seed of the synthetic flow and of everything random in the exchanges.
     """
 
     recordings: tuple[str, ...] = ()
+    instruments: dict[str, PlayedInstrument] = msgspec.field(default_factory=dict)
     speed: float = 1.0
     seed: int = 7
 
@@ -155,9 +174,35 @@ def load(path: Path) -> Settings:
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     _check_trading(settings.trading, path)
-    recordings = tuple(str(path.parent / each) for each in settings.market.recordings)
-    market = msgspec.structs.replace(settings.market, recordings=recordings)
-    return msgspec.structs.replace(settings, market=market)
+    return msgspec.structs.replace(settings, market=_located(settings, path))
+
+
+def _located(settings: Settings, path: Path) -> MarketSettings:
+    """What is played, with paths that hold from any folder.
+
+    Raises:
+        ConfigError: Something is played in an instrument that is not traded.
+    """
+
+    def locate(recordings: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(path.parent / each) for each in recordings)
+
+    market = settings.market
+    for name in market.instruments:
+        if name not in settings.trading.instruments:
+            known = ", ".join(settings.trading.instruments) or "none"
+            raise ConfigError(
+                f"{path}: [market.instruments.{name}] is played for no instrument of "
+                f"[trading.instruments]; there are: {known}"
+            )
+    return msgspec.structs.replace(
+        market,
+        recordings=locate(market.recordings),
+        instruments={
+            name: msgspec.structs.replace(each, recordings=locate(each.recordings))
+            for name, each in market.instruments.items()
+        },
+    )
 
 
 def save(settings: Settings, path: Path) -> None:

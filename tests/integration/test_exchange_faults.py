@@ -1,6 +1,7 @@
 """The exchange process under load, misbehaviour, stops and bad input."""
 
 import contextlib
+import itertools
 import json
 import signal
 import socket as sockets
@@ -90,6 +91,19 @@ def order(exchange: Exchange, number: int) -> Any:
     )
 
 
+def until_closed(socket: ClientConnection) -> None:
+    """Reads until the other side ends the connection; `TimeoutError` when it only falls silent."""
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            socket.recv(timeout=10)
+
+
+def balance(exchange: Exchange, asset: str) -> float:
+    """What the account has of an asset, free."""
+    rows = exchange.signed("GET", "account").body["balances"]
+    return next(float(row["free"]) for row in rows if row["asset"] == asset)
+
+
 @needs_recordings
 def test_follower_of_the_recorded_session_at_full_speed_has_the_exchanges_book(
     tmp_path: Path,
@@ -167,9 +181,7 @@ def test_rejections_latency_and_disconnection_are_off_until_set(tmp_path: Path) 
         exchange.admin("behaviour")
         with connect(f"{exchange.ws_url}/ws/btcusdt@bookTicker") as socket:
             exchange.admin("behaviour", disconnect=True)
-            with contextlib.suppress(ConnectionClosed):
-                while True:
-                    socket.recv(timeout=10)
+            until_closed(socket)
         with pytest.raises(Exception, match="rejected WebSocket"):
             connect(f"{exchange.ws_url}/ws/btcusdt@bookTicker")
         exchange.admin("behaviour")
@@ -180,6 +192,97 @@ def test_rejections_latency_and_disconnection_are_off_until_set(tmp_path: Path) 
         assert "reject_ratio" in wrong.body["error"]
         misspelt = exchange.admin("behaviour", latency=1)
         assert misspelt.status == 400
+
+
+def test_order_executed_all_the_same_is_answered_503(tmp_path: Path) -> None:
+    """Every answer is "unknown"; half of the orders are there and half are not."""
+    with running(tmp_path) as exchange:
+        exchange.admin("behaviour", unanswered_ratio=0.5, lost_ratio=0.5)
+        answers = [order(exchange, number) for number in range(40)]
+        assert {answer.status for answer in answers} == {503}
+        exchange.admin("behaviour")
+        executed = len(exchange.signed("GET", "openOrders").body)
+        assert 5 < executed < 35
+
+
+def test_frozen_feed_keeps_its_socket_and_answers_pings(tmp_path: Path) -> None:
+    """Connected but silent; when it is over the numbers show the gap."""
+    with running(tmp_path) as exchange, connect(f"{exchange.ws_url}/ws/btcusdt@depth@100ms") as ws:
+        before = json.loads(ws.recv(timeout=10))
+        exchange.admin("behaviour", market={"frozen": True})
+        frames = exchange.status()["frames"]
+        with contextlib.suppress(TimeoutError):
+            while True:  # what was on its way already
+                before = json.loads(ws.recv(timeout=0.5))
+        until(lambda: exchange.status()["frames"] > frames + 100)
+        assert ws.ping().wait(timeout=5)
+        with pytest.raises(TimeoutError):
+            ws.recv(timeout=0.3)
+        exchange.admin("behaviour")
+        after = json.loads(ws.recv(timeout=10))
+        assert after["U"] > before["u"] + 1
+
+
+def test_dropped_and_doubled_messages_are_seen_by_their_numbers(tmp_path: Path) -> None:
+    """A dropped update leaves a gap, a doubled one comes twice; own events alike."""
+    with running(tmp_path) as exchange, connect(f"{exchange.ws_url}/ws/btcusdt@trade") as ws:
+        exchange.admin("behaviour", market={"drop_ratio": 0.3, "duplicate_ratio": 0.3})
+        ids = [json.loads(ws.recv(timeout=10))["t"] for _ in range(100)]
+        steps = [later - earlier for earlier, later in itertools.pairwise(ids)]
+        assert steps.count(0) > 5
+        assert sum(step > 1 for step in steps) > 5
+        assert min(steps) == 0
+        exchange.admin("behaviour", user={"drop_ratio": 0.5})
+        assert exchange.admin("behaviour", user={"drop_ratio": 1.5}).status == 400
+
+
+def test_latency_has_the_asked_median_and_tail(tmp_path: Path) -> None:
+    """Most answers near the median, some far beyond it, never the same twice."""
+    with running(tmp_path) as exchange:
+        exchange.admin("behaviour", latency_ms=10, latency_p99_ms=60)
+        took = []
+        for _ in range(80):
+            began = time.monotonic()
+            exchange.call("GET", "/api/v3/ping")
+            took.append(time.monotonic() - began)
+        took.sort()
+        assert 0.006 < took[len(took) // 2] < 0.030
+        assert took[-1] > 2 * took[len(took) // 2]
+
+
+def test_sockets_end_again_and_again_and_may_come_back(tmp_path: Path) -> None:
+    """Every half second all connections are gone; new ones are welcome."""
+    with running(tmp_path) as exchange:
+        exchange.admin("behaviour", disconnect_every_s=0.5)
+        for _ in range(3):
+            with connect(f"{exchange.ws_url}/ws/btcusdt@bookTicker") as ws:
+                until_closed(ws)
+
+
+def test_wrong_clock_shows_in_every_time_and_refuses_signed_requests(tmp_path: Path) -> None:
+    """The venue's clock runs ahead: its times say so, and honest requests seem too old."""
+    with running(tmp_path) as exchange:
+        exchange.admin("behaviour", clock_offset_ms=60_000)
+        told = exchange.call("GET", "/api/v3/time").body["serverTime"]
+        assert 55_000 < told - time.time_ns() // 1_000_000 < 65_000  # noqa: TID251 - a client's
+        refused = order(exchange, 1)
+        assert (refused.status, refused.body["code"]) == (400, -1021)
+        later = exchange.signed("GET", "account", timestamp=told)
+        assert later.status == 200
+        exchange.admin("behaviour")
+        assert order(exchange, 2).status == 200
+
+
+def test_transfer_changes_the_balance_and_is_told(tmp_path: Path) -> None:
+    """Money that comes or goes without a trade."""
+    with running(tmp_path) as exchange:
+        before = balance(exchange, "BTC")
+        assert exchange.admin("transfer", asset="BTC", amount=-2_000_000_000).status == 200
+        assert balance(exchange, "BTC") == before - 2
+        too_much = exchange.admin("transfer", asset="BTC", amount=-9_000_000_000)
+        assert too_much.status == 400
+        assert "expected at most 8000000000" in too_much.body["error"]
+        assert exchange.admin("transfer", asset="DOGE", amount=1).status == 400
 
 
 def test_market_can_be_sped_up_while_it_runs(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_exchange_terminated_and_started_again_remembers_its_accounts(
         before = _balances(exchange)
         trades = exchange.signed("GET", "myTrades", symbol=SYMBOL).body
         orders = exchange.signed("GET", "allOrders", symbol=SYMBOL).body
-        update_id = exchange.status()["update_id"]
+        update_id = exchange.status()["markets"]["BTCUSDT"]["update_id"]
         assert exchange.stop() == 0
     assert state.stat().st_mode & 0o777 == 0o600
     with exchange_process.running(tmp_path / "x", *arguments) as exchange:
@@ -70,7 +70,7 @@ def test_exchange_terminated_and_started_again_remembers_its_accounts(
         assert [each["orderId"] for each in again] == [each["orderId"] for each in orders]
         assert [each["status"] for each in again] == ["FILLED", "CANCELED"]
         assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
-        assert exchange.status()["update_id"] > update_id
+        assert exchange.status()["markets"]["BTCUSDT"]["update_id"] > update_id
         placed = exchange.signed("POST", "order", side="SELL", **MARKET).body
         assert placed["orderId"] > orders[-1]["orderId"]
         assert placed["fills"][0]["tradeId"] > trades[-1]["id"]
@@ -81,11 +81,11 @@ def test_exchange_killed_gives_no_number_twice(tmp_path: Path, state: Path) -> N
     arguments = (*LIVELY, "--state-file", str(state))
     with exchange_process.running(tmp_path / "x", *arguments) as exchange:
         placed = exchange.signed("POST", "order", side="BUY", **MARKET).body
-        update_id = exchange.status()["update_id"]
+        update_id = exchange.status()["markets"]["BTCUSDT"]["update_id"]
         exchange.process.kill()
         exchange.process.wait()
     with exchange_process.running(tmp_path / "x", *arguments) as exchange:
-        assert exchange.status()["update_id"] > update_id
+        assert exchange.status()["markets"]["BTCUSDT"]["update_id"] > update_id
         again = exchange.signed("POST", "order", side="BUY", **MARKET).body
         assert again["orderId"] > placed["orderId"]
         assert again["fills"][0]["tradeId"] > placed["fills"][-1]["tradeId"]
@@ -104,7 +104,7 @@ def test_exchange_with_a_damaged_or_strange_state_file_refuses(
     if damage == "cut":
         state.write_text(whole[:-20])
     elif damage == "digit":
-        state.write_text(whole.replace('"base":1', '"base":9'))
+        state.write_text(whole.replace('"BTC":1', '"BTC":9'))
     found = state.read_text()
     exchange = exchange_process.start(tmp_path / "x", *arguments, keys=keys)
     assert exchange.process.wait(timeout=20) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchange_process import API_KEY, SECRET, Exchange, running
+from exchange_process import API_KEY, READ_TOKEN, SECRET, Exchange, running
 from metric_labels import unlisted_on
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -370,14 +370,15 @@ def test_orders_over_the_websocket_api_are_the_same_orders(exchange: Exchange) -
 
 
 def test_operators_pages_want_their_tokens(exchange: Exchange) -> None:
-    """/health and /ready are open; /metrics, /status and /admin are not."""
+    """/health and /ready are open, /metrics and /status are not, and /admin is elsewhere."""
     assert exchange.call("GET", "/health").status == 200
     assert exchange.call("GET", "/ready").status == 200
-    for path in ("/metrics", "/status", "/admin/behaviour"):
+    for path in ("/metrics", "/status"):
         assert exchange.call("GET", path).status == 401
-    wrong = {"Authorization": "Bearer read-token"}
-    assert exchange.call("GET", "/admin/behaviour", headers=wrong).status == 401
-    text = exchange.call("GET", "/metrics", headers=wrong).body
+    reader = {"Authorization": "Bearer read-token"}
+    assert exchange.call("GET", "/admin/behaviour", headers=reader).status == 404
+    assert exchange.admin("behaviour", token=READ_TOKEN).status == 401
+    text = exchange.call("GET", "/metrics", headers=reader).body
     for name in ("frames_total", "requests_total", "orders_open", "market_speed", "clients"):
         assert f"exchange_{name}" in text
     assert unlisted_on(text) == {}

@@ -50,7 +50,7 @@ def recording(tmp_path: Path, *lines: str) -> Recording:
 def test_played_recording_ends_with_the_expected_book(group: str) -> None:
     """Snapshot mid-stream, buffering, best prices between: the last book is the known one."""
     expected = json.loads((MARKET / "expected.json").read_text())[group]
-    venue = Venue(SETTINGS, ManualClock(), Hub())
+    venue = Venue(SETTINGS, ManualClock(), Hub()).market("BTCUSDT")
     for _, frame in Recording([MARKET / name for name in expected["files"]]).frames():
         venue.play(frame)
     lines = [
@@ -119,7 +119,7 @@ def test_synthetic_market_is_the_same_for_a_seed_and_looks_alive() -> None:
     assert 100 < len(one) / seconds < 400
     trades = [frame for _, frame in one if isinstance(frame, TradeFrame)]
     assert 0.3 < sum(trade.buyer_is_maker for trade in trades) / len(trades) < 0.7
-    venue = Venue(SETTINGS, ManualClock(), Hub())
+    venue = Venue(SETTINGS, ManualClock(), Hub()).market("BTCUSDT")
     tops = set()
     for number, (_, frame) in enumerate(one):
         venue.play(frame)

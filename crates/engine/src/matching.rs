@@ -10,6 +10,9 @@
 mod money;
 mod orders;
 mod played;
+mod wallets;
+
+pub use wallets::{Holding, Wallets};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,7 +194,7 @@ struct Cursor {
     changed: [BTreeSet<Price>; 2],
 }
 
-/// One market with its accounts. All quantities are raw 1e-9.
+/// One market; its accounts' wallets may be shared with others. All quantities are raw 1e-9.
 #[derive(Debug)]
 pub struct Matching {
     config: MatchingConfig,
@@ -200,7 +203,9 @@ pub struct Matching {
     overlay: BTreeMap<(Side, Price), i64>,
     queues: [BTreeMap<Price, Vec<Resting>>; 2],
     places: BTreeMap<u64, (Side, Price)>,
-    accounts: Vec<Balances>,
+    wallets: Wallets,
+    base: usize,
+    quote: usize,
     fees: Balances,
     shown: [BTreeMap<Price, i64>; 2],
     /// One cursor for each pace at which changes are published.
@@ -236,15 +241,22 @@ fn better(side: Side, one: Option<Price>, other: Option<Price>) -> Option<Price>
 }
 
 impl Matching {
-    /// An empty market.
+    /// An empty market with wallets of its own.
     pub fn new(config: MatchingConfig) -> Self {
+        Self::sharing(config, &Wallets::default(), "base", "quote")
+    }
+
+    /// An empty market whose accounts may trade in others too.
+    pub fn sharing(config: MatchingConfig, wallets: &Wallets, base: &str, quote: &str) -> Self {
         Self {
             config,
             external: [BTreeMap::new(), BTreeMap::new()],
             overlay: BTreeMap::new(),
             queues: [BTreeMap::new(), BTreeMap::new()],
             places: BTreeMap::new(),
-            accounts: Vec::new(),
+            wallets: wallets.clone(),
+            base: wallets.asset(base),
+            quote: wallets.asset(quote),
             fees: Balances::default(),
             shown: [BTreeMap::new(), BTreeMap::new()],
             cursors: Default::default(),
@@ -257,8 +269,10 @@ impl Matching {
 
     /// A new account with these free balances; its number.
     pub fn open_account(&mut self, base: i128, quote: i128) -> usize {
-        self.accounts.push(Balances { base_free: base, quote_free: quote, ..Balances::default() });
-        self.accounts.len() - 1
+        let account = self.wallets.open_account();
+        self.wallets.add(account, self.base, base, 0);
+        self.wallets.add(account, self.quote, quote, 0);
+        account
     }
 
     /// Continues the numbering of an earlier life: the next numbers are above these. To be called
@@ -279,7 +293,14 @@ impl Matching {
 
     /// What an account has.
     pub fn balances(&self, account: usize) -> Balances {
-        self.accounts[account]
+        let (base, quote) =
+            (self.wallets.holding(account, self.base), self.wallets.holding(account, self.quote));
+        Balances {
+            base_free: base.free,
+            base_locked: base.locked,
+            quote_free: quote.free,
+            quote_locked: quote.locked,
+        }
     }
 
     /// What the exchange has earned.

@@ -21,7 +21,7 @@ mod _core {
         JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_consistency, verify_inclusion,
     };
     #[pymodule_export]
-    use super::matching::{Match, Matching};
+    use super::matching::{Match, Matching, Wallets};
     #[pymodule_export]
     use super::reasons::{denial_reasons, order_states};
     #[pymodule_export]

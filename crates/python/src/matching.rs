@@ -5,6 +5,7 @@ use std::fmt::Write;
 use engine::event::{Level, Side};
 use engine::matching::{
     CURSORS, MatchEvent, Matching as Market, MatchingConfig, OrderKind, OrderRequest, Refusal,
+    Wallets as Owned,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -68,7 +69,37 @@ impl From<MatchEvent> for Match {
     }
 }
 
-/// One market with its accounts; see `prunella.exchange.matching`.
+/// What accounts own; see `prunella.exchange.matching`.
+#[pyclass(frozen, module = "prunella._core")]
+#[derive(Default)]
+pub struct Wallets {
+    owned: Owned,
+}
+
+#[pymethods]
+impl Wallets {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new account's number; it owns nothing yet.
+    fn open_account(&self) -> usize {
+        self.owned.open_account()
+    }
+
+    fn deposit(&self, account: usize, asset: &str, amount: i128) {
+        self.owned.add(account, self.owned.asset(asset), amount, 0);
+    }
+
+    /// Free and locked.
+    fn holding(&self, account: usize, asset: &str) -> (i128, i128) {
+        let holding = self.owned.holding(account, self.owned.asset(asset));
+        (holding.free, holding.locked)
+    }
+}
+
+/// One market; see `prunella.exchange.matching`.
 #[pyclass(module = "prunella._core")]
 pub struct Matching {
     market: Market,
@@ -126,14 +157,23 @@ impl Matching {
 #[pymethods]
 impl Matching {
     #[new]
-    #[pyo3(signature = (*, maker_fee_ppm, taker_fee_ppm, fee_in_quote, lot))]
-    fn new(maker_fee_ppm: u32, taker_fee_ppm: u32, fee_in_quote: bool, lot: i64) -> PyResult<Self> {
+    #[pyo3(signature = (wallets, base, quote, *, maker_fee_ppm, taker_fee_ppm, fee_in_quote, lot))]
+    fn new(
+        wallets: &Wallets,
+        base: &str,
+        quote: &str,
+        maker_fee_ppm: u32,
+        taker_fee_ppm: u32,
+        fee_in_quote: bool,
+        lot: i64,
+    ) -> PyResult<Self> {
         if lot <= 0 {
             return Err(invalid(format!("expected a positive lot, found {lot}")));
         }
         let lot = Quantity(lot);
         let config = MatchingConfig { maker_fee_ppm, taker_fee_ppm, fee_in_quote, lot };
-        Ok(Self { market: Market::new(config), events: Vec::new() })
+        let market = Market::sharing(config, &wallets.owned, base, quote);
+        Ok(Self { market, events: Vec::new() })
     }
 
     #[getter]
@@ -154,15 +194,6 @@ impl Matching {
     #[pyo3(signature = (*, update_id, last_order, last_trade))]
     fn resume(&mut self, update_id: u64, last_order: u64, last_trade: u64) {
         self.market.resume(update_id, last_order, last_trade);
-    }
-
-    fn open_account(&mut self, base: i128, quote: i128) -> usize {
-        self.market.open_account(base, quote)
-    }
-
-    fn balances(&self, account: usize) -> (i128, i128, i128, i128) {
-        let balances = self.market.balances(account);
-        (balances.base_free, balances.base_locked, balances.quote_free, balances.quote_locked)
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands lists over by value")]

@@ -87,22 +87,25 @@ def _engine(context: Context) -> None:
 
 
 def _exchange(context: Context, *, venue: str) -> None:
+    from prunella.cli.played import balances_of, markets_of
     from prunella.control.tokens import load_token
     from prunella.exchange import AccountSettings, ExchangeSettings, read_key
     from prunella.exchange.server import run
 
-    market = context.settings.market
+    markets = markets_of(context.settings, venue)
+    key = read_key(context.home.key("venue.key"))
     run(
         ExchangeSettings(
             name=venue,
             port=context.port,
-            accounts=(AccountSettings(key=read_key(context.home.key("venue.key"))),),
-            state_file=context.home.root / "exchange" / f"{venue}.json",
+            markets=markets,
+            accounts=(AccountSettings(key=key, balances=balances_of(markets)),),
+            state_file=context.home.exchange_accounts(venue),
+            control_socket=context.home.exchange_control(venue),
             admin_token=load_token(context.home.key("admin.token")),
             read_token=context.read_token,
-            market=tuple(Path(recording) for recording in market.recordings),
-            seed=market.seed,
-            speed=market.speed,
+            seed=context.settings.market.seed,
+            speed=context.settings.market.speed,
         ),
         context.clock,
     )

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -87,11 +88,11 @@ class RunningStack:
 
     def ready(self, component: str) -> bool:
         """Whether the component says that it does its job."""
-        return self._request("GET", self.ports[component], "/ready", key="read.token") is not None
+        return self._request("GET", self._http(component), "/ready", key="read.token") is not None
 
     def get(self, component: str, path: str) -> Any:
         """The JSON that a component serves at `path`, or None when it does not answer."""
-        body = self._request("GET", self.ports[component], path, key="read.token")
+        body = self._request("GET", self._http(component), path, key="read.token")
         return None if body is None else msgspec.json.decode(body)
 
     def healthy(self) -> bool:
@@ -160,7 +161,7 @@ class RunningStack:
         """
         answer = self._request(
             "POST",
-            self.ports[f"exchange-{venue}"],
+            _UnixConnection(self.home.exchange_control(venue)),
             f"/admin/{what}",
             key="admin.token",
             body=msgspec.json.encode(body),
@@ -190,11 +191,21 @@ class RunningStack:
             process.wait(timeout=5)
         self._children.clear()
 
+    def _http(self, component: str) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(
+            "127.0.0.1", self.ports[component], timeout=_HTTP_TIMEOUT_S
+        )
+
     def _request(
-        self, method: str, port: int, path: str, *, key: str, body: bytes | None = None
+        self,
+        method: str,
+        connection: http.client.HTTPConnection,
+        path: str,
+        *,
+        key: str,
+        body: bytes | None = None,
     ) -> bytes | None:
-        """One loopback request; None when refused, late or not 200."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HTTP_TIMEOUT_S)
+        """One request on this machine; None when refused, late or not 200."""
         secret = self.home.key(key).read_text(encoding="ascii").strip()
         try:
             connection.request(
@@ -213,6 +224,20 @@ class RunningStack:
         finally:
             connection.close()
         return content if response.status == http.client.OK else None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_HTTP_TIMEOUT_S)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        """Connects to the path instead of an address."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 __all__ = ["RunningStack", "WaitedInVainError"]

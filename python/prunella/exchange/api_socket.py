@@ -51,6 +51,7 @@ class ApiSocket:
         }
         self._signed = {
             "order.place": (calls.place, 1),
+            "order.cancelReplace": (calls.replace, 1),
             "order.test": (calls.test, 1),
             "order.status": (calls.query, 4),
             "order.cancel": (calls.cancel, 1),
@@ -74,8 +75,8 @@ class ApiSocket:
         address = socket.client.host if socket.client else ""
         while True:
             text = await receive(socket)
-            if self._path.behaviour.latency_ms:
-                await asyncio.sleep(self._path.behaviour.latency_ms / 1_000)
+            if delay_s := self._path.delay_s():
+                await asyncio.sleep(delay_s)
             subscriber.put(self._answer(text, subscriber, address))
 
     def _answer(self, text: str | bytes, subscriber: Subscriber, address: str) -> str:
@@ -92,7 +93,8 @@ class ApiSocket:
             status, outcome = 400, f'"error":{_error(-1135, f"Invalid JSON Request: {error}")}'
         except refusals.Refusal as refusal:
             status = refusal.status
-            outcome = f'"error":{_error(refusal.code or -1007, refusal.message)}'
+            body = refusal.body() | {"code": refusal.code or -1007}
+            outcome = f'"error":{_encode(body).decode()}'
         self._requests[f"/ws-api/v3 {method}", status] += 1
         used = self._limits.used(address, self._clock.now_ns())
         limit = {

@@ -1,29 +1,24 @@
 """The venue's calls, the same for REST and the WebSocket API: parameters in, answers out."""
 
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from prunella.exchange import refusals
 from prunella.exchange.behaviour import OrderPath, Verdict
+from prunella.exchange.instruments import exchange_info
 from prunella.exchange.limits import Limits
-from prunella.exchange.orders import (
-    STP_MODE,
-    Order,
-    canceled,
-    decimal,
-    own_trade,
-    placed,
-    queried,
-)
+from prunella.exchange.market import Market
+from prunella.exchange.order_request import read_order
+from prunella.exchange.orders import canceled, decimal, own_trade, placed, queried
 from prunella.exchange.parameters import Parameters
-from prunella.exchange.settings import SymbolSettings
+from prunella.exchange.replacement import Replacement
 from prunella.exchange.venue import Venue
-from prunella.values import SCALE, Clock
+from prunella.values import Clock
 
 DEPTH_LIMIT_MAX = 5_000
 ROWS_MAX = 1_000
-ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET")
-TIMES_IN_FORCE = frozenset({"GTC", "IOC", "FOK"})
-RESPONSES = frozenset({"ACK", "RESULT", "FULL"})
+Row = TypeVar("Row")
 
 
 class Calls:
@@ -44,128 +39,158 @@ class Calls:
         return {"serverTime": self._venue.now_ms()}
 
     def exchange_info(self, parameters: Parameters) -> dict[str, Any]:
-        """Limits and the symbol with its filters."""
-        for name in ("symbols", "permissions", "showPermissionSets", "symbolStatus"):
+        """Limits, and the symbols (all, `symbol` or `symbols`) with their filters."""
+        for name in ("permissions", "showPermissionSets", "symbolStatus"):
             parameters.text(name)
-        parameters.symbol(self._venue.symbol.name, optional=True)
+        wanted = parameters.optional_symbol()
+        several = parameters.text("symbols")
         parameters.done()
-        settings = self._venue.settings
-        return {
-            "timezone": "UTC",
-            "serverTime": self._venue.now_ms(),
-            "rateLimits": [
-                _limit("REQUEST_WEIGHT", "MINUTE", 1, settings.weight_per_minute),
-                _limit("ORDERS", "SECOND", 10, settings.orders_per_10s),
-                _limit("ORDERS", "DAY", 1, settings.orders_per_day),
-            ],
-            "exchangeFilters": [],
-            "symbols": [_symbol_info(settings.symbol)],
-        }
+        names = _names(several) if several else [wanted] if wanted else list(self._venue.markets)
+        symbols = [self._venue.market(name).symbol for name in names]
+        return exchange_info(self._venue.settings, symbols, self._venue.now_ms())
 
     def depth(self, parameters: Parameters) -> str:
         """A depth snapshot, as JSON text."""
         limit = parameters.integer("limit")
-        parameters.symbol(self._venue.symbol.name)
+        market = self._market(parameters)
         parameters.done()
-        return self._venue.depth(min(limit or 100, DEPTH_LIMIT_MAX))
+        return market.depth(min(limit or 100, DEPTH_LIMIT_MAX))
 
     def trades(self, parameters: Parameters) -> list[dict[str, Any]]:
         """The newest public trades, oldest first."""
         limit = parameters.integer("limit")
-        parameters.symbol(self._venue.symbol.name)
+        market = self._market(parameters)
         parameters.done()
-        return list(self._venue.trades)[-min(limit or 500, ROWS_MAX) :]
+        return list(market.trades)[-min(limit or 500, ROWS_MAX) :]
 
     def book_ticker(self, parameters: Parameters) -> Any:
-        """The best bid and offer; without a symbol, of all (one) symbols."""
-        named = parameters.symbol(self._venue.symbol.name, optional=True)
+        """The best bid and offer; without a symbol, of all."""
+        symbol = parameters.optional_symbol()
         parameters.done()
-        ticker = self._venue.book_ticker()
-        return ticker if named else [ticker]
+        if symbol:
+            return self._venue.market(symbol).book_ticker()
+        return [market.book_ticker() for market in self._venue.markets.values()]
 
     # Signed.
 
     def place(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """A new order."""
-        order, kind, response = self._order(account, parameters)
+        market = self._market(parameters)
+        order, kind, response = read_order(
+            market, account, parameters, issued_id=self._issue("web")
+        )
         verdict = self._judge()
         self._limits.order(account, self._clock.now_ns())
         if verdict is Verdict.REJECTED:
             raise refusals.order_rejected("This action is disabled on this account.")
         if verdict is Verdict.EXECUTED_UNANSWERED:
-            self._unanswered(lambda: self._venue.place(order, kind))
-        return placed(self._venue.symbol, order, self._venue.place(order, kind), response)
+            self._unanswered(lambda: market.place(order, kind))
+        return placed(market.symbol, order, market.place(order, kind), response)
 
     def test(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """Checks a new order and forgets it."""
         parameters.text("computeCommissionRates")
-        self._order(account, parameters)
+        market = self._market(parameters)
+        read_order(market, account, parameters, issued_id=self._issue("web"))
         return {}
 
     def cancel(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """Takes an open order out."""
-        order_id, client_id = self._which(parameters)
+        market = self._market(parameters)
+        order_id, client_id = _which(parameters)
         cancel_id = parameters.client_id("newClientOrderId") or self._issue("cancel")
         parameters.done()
         verdict = self._judge()
-        order = self._venue.find(account, order_id, client_id)
+        order = market.find(account, order_id, client_id)
         if order is None or not order.is_open or verdict is Verdict.REJECTED:
             raise refusals.cancel_rejected()
         if verdict is Verdict.EXECUTED_UNANSWERED:
-            self._unanswered(lambda: self._venue.cancel(order, cancel_id))
-        self._venue.cancel(order, cancel_id)
-        return canceled(self._venue.symbol, order, cancel_id)
+            self._unanswered(lambda: market.cancel(order, cancel_id))
+        market.cancel(order, cancel_id)
+        return canceled(market.symbol, order, cancel_id)
 
     def cancel_all(self, account: int, parameters: Parameters) -> list[dict[str, Any]]:
-        """Takes all open orders out."""
-        parameters.symbol(self._venue.symbol.name)
+        """Takes all open orders of a market out."""
+        market = self._market(parameters)
         parameters.done()
         verdict = self._judge()
-        orders = self._venue.open_orders(account)
+        orders = market.open_orders(account)
         if not orders or verdict is Verdict.REJECTED:
             raise refusals.cancel_rejected()
         answers = []
         for order in orders:
             cancel_id = self._issue("cancel")
-            self._venue.cancel(order, cancel_id)
-            answers.append(canceled(self._venue.symbol, order, cancel_id))
+            market.cancel(order, cancel_id)
+            answers.append(canceled(market.symbol, order, cancel_id))
         if verdict is Verdict.EXECUTED_UNANSWERED:
             raise refusals.fate_unknown()
         return answers
 
+    def replace(self, account: int, parameters: Parameters) -> dict[str, Any]:
+        """Takes one order out and places another; each half tells its own outcome."""
+        market = self._market(parameters)
+        stops = _stops_on_failure(parameters)
+        order_id = parameters.integer("cancelOrderId")
+        client_id = parameters.client_id("cancelOrigClientOrderId")
+        if order_id is None and client_id is None:
+            raise refusals.either_missing("cancelOrigClientOrderId", "cancelOrderId")
+        cancel_id = parameters.client_id("cancelNewClientOrderId") or self._issue("cancel")
+        new = read_order(market, account, parameters, issued_id=self._issue("web"))
+        verdict = self._judge()
+        self._limits.order(account, self._clock.now_ns())
+        if verdict is Verdict.REJECTED:
+            raise refusals.order_rejected("This action is disabled on this account.")
+
+        def cancel() -> dict[str, Any]:
+            order = market.find(account, order_id, client_id)
+            if order is None or not order.is_open:
+                raise refusals.cancel_rejected()
+            market.cancel(order, cancel_id)
+            return canceled(market.symbol, order, cancel_id)
+
+        def place() -> dict[str, Any]:
+            fills = market.place(new.order, new.kind)
+            return placed(market.symbol, new.order, fills, new.response)
+
+        both = Replacement.of(cancel, place, stops_on_failure=stops)
+        if verdict is Verdict.EXECUTED_UNANSWERED:
+            raise self._lost()
+        return both.answer()
+
     def query(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """One order."""
-        order_id, client_id = self._which(parameters)
+        market = self._market(parameters)
+        order_id, client_id = _which(parameters)
         parameters.done()
-        order = self._venue.find(account, order_id, client_id)
+        order = market.find(account, order_id, client_id)
         if order is None:
             raise refusals.no_such_order()
-        return queried(self._venue.symbol, order)
+        return queried(market.symbol, order)
 
     def open_orders(self, account: int, parameters: Parameters) -> list[dict[str, Any]]:
-        """All open orders."""
-        parameters.symbol(self._venue.symbol.name, optional=True)
+        """All open orders, of one symbol or of all."""
+        symbol = parameters.optional_symbol()
         parameters.done()
-        return [queried(self._venue.symbol, order) for order in self._venue.open_orders(account)]
+        markets = [self._venue.market(symbol)] if symbol else self._venue.markets.values()
+        return [
+            queried(market.symbol, order)
+            for market in markets
+            for order in market.open_orders(account)
+        ]
 
     def all_orders(self, account: int, parameters: Parameters) -> list[dict[str, Any]]:
         """The account's orders: from an order id or a time on, or the newest."""
-        parameters.symbol(self._venue.symbol.name)
+        market = self._market(parameters)
         order_id = parameters.integer("orderId")
-        start_ms = parameters.integer("startTime")
-        end_ms = parameters.integer("endTime")
-        limit = min(parameters.integer("limit") or 500, ROWS_MAX)
+        page = _Page.read(parameters)
         parameters.done()
         orders = [
             order
-            for order in self._venue.all_orders(account)
-            if (order_id is None or order.id >= order_id)
-            and (start_ms is None or order.created_ms >= start_ms)
-            and (end_ms is None or order.created_ms <= end_ms)
+            for order in market.all_orders(account)
+            if (order_id is None or order.id >= order_id) and page.holds(order.created_ms)
         ]
-        newest = order_id is None and start_ms is None
-        page = orders[-limit:] if newest else orders[:limit]
-        return [queried(self._venue.symbol, order) for order in page]
+        rows = page.cut(orders, newest=order_id is None)
+        return [queried(market.symbol, order) for order in rows]
 
     def account(self, account: int, parameters: Parameters) -> dict[str, Any]:
         """Balances and fees."""
@@ -203,22 +228,19 @@ class Calls:
 
     def my_trades(self, account: int, parameters: Parameters) -> list[dict[str, Any]]:
         """The account's own trades: from a trade id or a time on, of an order, or the newest."""
-        parameters.symbol(self._venue.symbol.name)
+        market = self._market(parameters)
         order_id = parameters.integer("orderId")
         from_id = parameters.integer("fromId")
-        start_ms = parameters.integer("startTime")
-        end_ms = parameters.integer("endTime")
-        limit = min(parameters.integer("limit") or 500, ROWS_MAX)
+        page = _Page.read(parameters)
         parameters.done()
-        rows = [
-            own_trade(self._venue.symbol, fill)
-            for fill in self._venue.fills(account)
+        fills = [
+            fill
+            for fill in market.fills(account)
             if (order_id is None or fill.order.id == order_id)
             and (from_id is None or fill.trade >= from_id)
-            and (start_ms is None or fill.ts_ms >= start_ms)
-            and (end_ms is None or fill.ts_ms <= end_ms)
+            and page.holds(fill.ts_ms)
         ]
-        return rows[-limit:] if from_id is None and start_ms is None else rows[:limit]
+        return [own_trade(market.symbol, fill) for fill in page.cut(fills, newest=from_id is None)]
 
     # What they share.
 
@@ -248,156 +270,54 @@ class Calls:
         self._issued += 1
         return f"{prefix}-{self._issued:012d}"
 
-    def _which(self, parameters: Parameters) -> tuple[int | None, str | None]:
-        parameters.symbol(self._venue.symbol.name)
-        order_id = parameters.integer("orderId")
-        client_id = parameters.client_id("origClientOrderId")
-        if order_id is None and client_id is None:
-            raise refusals.either_missing("origClientOrderId", "orderId")
-        return order_id, client_id
+    def _market(self, parameters: Parameters) -> Market:
+        return self._venue.market(parameters.symbol())
 
-    def _order(self, account: int, parameters: Parameters) -> tuple[Order, str, str]:
-        """A checked order, its kind and the wanted response."""
-        symbol = self._venue.symbol
-        parameters.symbol(symbol.name)
-        side = parameters.required("side")
-        if side not in {"BUY", "SELL"}:
-            raise refusals.invalid(-1117, "side")
-        kind = parameters.required("type")
-        if kind not in ORDER_TYPES:
-            raise refusals.invalid(-1116, "orderType")
-        client_id = parameters.client_id("newClientOrderId")
-        response = parameters.text("newOrderRespType")
-        if response is None:
-            response = "ACK" if kind == "LIMIT_MAKER" else "FULL"
-        if response not in RESPONSES:
-            raise refusals.data_invalid("newOrderRespType")
-        if parameters.text("selfTradePreventionMode") not in {None, STP_MODE}:
-            raise refusals.data_invalid("selfTradePreventionMode")
-        price, quantity, amount, time_in_force = _sizes(kind, parameters)
-        parameters.done()
-        _filter(symbol, price, quantity, amount, self._venue.best_ask())
-        now_ms = self._venue.now_ms()
-        order = Order(
-            id=0,
-            account=account,
-            client_order_id=client_id or self._issue("web"),
-            buy=side == "BUY",
-            type=kind,
-            time_in_force=time_in_force,
-            price=price or 0,
-            quantity=quantity,
-            quote_quantity=amount,
-            created_ms=now_ms,
-            updated_ms=now_ms,
-            working_ms=now_ms,
+
+class _Page(NamedTuple):
+    """Which rows of a history are wanted."""
+
+    start_ms: int | None
+    end_ms: int | None
+    limit: int
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> "_Page":
+        return cls(
+            start_ms=parameters.integer("startTime"),
+            end_ms=parameters.integer("endTime"),
+            limit=min(parameters.integer("limit") or 500, ROWS_MAX),
         )
-        return order, time_in_force if kind == "LIMIT" else kind, response
+
+    def holds(self, ts_ms: int) -> bool:
+        after = self.start_ms is None or ts_ms >= self.start_ms
+        return after and (self.end_ms is None or ts_ms <= self.end_ms)
+
+    def cut(self, rows: list[Row], *, newest: bool) -> list[Row]:
+        """The newest rows, or the first after a start that was given."""
+        is_newest = newest and self.start_ms is None
+        return rows[-self.limit :] if is_newest else rows[: self.limit]
 
 
-def _sizes(kind: str, parameters: Parameters) -> tuple[int | None, int, int, str]:
-    """Price, quantity, quote amount and time in force; which of them belong to the kind."""
-    price = parameters.decimal("price")
-    quantity = parameters.decimal("quantity")
-    amount = parameters.decimal("quoteOrderQty")
-    time_in_force = parameters.text("timeInForce")
-    if kind == "MARKET":
-        _check_market(price, quantity, amount, time_in_force)
-        return None, quantity or 0, amount or 0, "GTC"
-    if amount is not None:
-        raise refusals.not_required("quoteOrderQty")
-    if quantity is None:
-        raise refusals.missing("quantity")
-    if price is None:
-        raise refusals.missing("price")
-    if kind == "LIMIT_MAKER":
-        if time_in_force is not None:
-            raise refusals.not_required("timeInForce")
-        return price, quantity, 0, "GTC"
-    if time_in_force is None:
-        raise refusals.missing("timeInForce")
-    if time_in_force not in TIMES_IN_FORCE:
-        raise refusals.invalid(-1115, "timeInForce")
-    return price, quantity, 0, time_in_force
+def _stops_on_failure(parameters: Parameters) -> bool:
+    mode = parameters.required("cancelReplaceMode")
+    if mode not in {"STOP_ON_FAILURE", "ALLOW_FAILURE"}:
+        raise refusals.data_invalid("cancelReplaceMode")
+    return mode == "STOP_ON_FAILURE"
 
 
-def _check_market(
-    price: int | None, quantity: int | None, amount: int | None, time_in_force: str | None
-) -> None:
-    for name, value in (("price", price), ("timeInForce", time_in_force)):
-        if value is not None:
-            raise refusals.not_required(name)
-    if quantity is None and amount is None:
-        raise refusals.either_missing("quantity", "quoteOrderQty")
-    if quantity is not None and amount is not None:
-        raise refusals.not_required("quoteOrderQty")
+def _which(parameters: Parameters) -> tuple[int | None, str | None]:
+    order_id = parameters.integer("orderId")
+    client_id = parameters.client_id("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise refusals.either_missing("origClientOrderId", "orderId")
+    return order_id, client_id
 
 
-def _filter(
-    symbol: SymbolSettings, price: int | None, quantity: int, amount: int, best_ask: int
-) -> None:
-    """Refuses what is outside the symbol's filters; a market order has no price."""
-    if price is not None and (not symbol.tick <= price <= symbol.price_max or price % symbol.tick):
-        raise refusals.filter_failed("PRICE_FILTER")
-    if not amount:
-        within = symbol.quantity_min <= quantity <= symbol.quantity_max
-        if not within or (quantity - symbol.quantity_min) % symbol.lot:
-            raise refusals.filter_failed("LOT_SIZE")
-    notional = amount or (best_ask if price is None else price) * quantity // SCALE
-    if notional < symbol.notional_min or (price is not None and notional > symbol.notional_max):
-        raise refusals.filter_failed("NOTIONAL")
-
-
-def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
-    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
-
-
-def _symbol_info(symbol: SymbolSettings) -> dict[str, Any]:
-    return {
-        "symbol": symbol.name,
-        "status": "TRADING",
-        "baseAsset": symbol.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": symbol.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": list(ORDER_TYPES),
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
-        "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
-        "amendAllowed": False,
-        "pegInstructionsAllowed": False,
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": [
-            {
-                "filterType": "PRICE_FILTER",
-                "minPrice": decimal(symbol.tick),
-                "maxPrice": decimal(symbol.price_max),
-                "tickSize": decimal(symbol.tick),
-            },
-            {
-                "filterType": "LOT_SIZE",
-                "minQty": decimal(symbol.quantity_min),
-                "maxQty": decimal(symbol.quantity_max),
-                "stepSize": decimal(symbol.lot),
-            },
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": decimal(symbol.notional_min),
-                "applyMinToMarket": True,
-                "maxNotional": decimal(symbol.notional_max),
-                "applyMaxToMarket": False,
-                "avgPriceMins": 0,
-            },
-        ],
-        "permissions": [],
-        "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": STP_MODE,
-        "allowedSelfTradePreventionModes": [STP_MODE],
-    }
+def _names(text: str) -> list[str]:
+    """`["BTCUSDT","ETHUSDT"]`, as `exchangeInfo` takes it."""
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except msgspec.MsgspecError:
+        legal = r'^\\[("[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}){0,1}\\]$'
+        raise refusals.illegal_characters("symbols", legal) from None

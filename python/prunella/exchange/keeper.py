@@ -19,7 +19,7 @@ class Keeper:
         self._venue = venue
         self._path = path
         self._changes = -1
-        self._update = 0
+        self._updates = 0
 
     def save(self) -> None:
         """Writes it now.
@@ -43,12 +43,12 @@ class Keeper:
                 await asyncio.to_thread(self._write, self._take())
 
     def _is_due(self) -> bool:
-        ran = self._venue.update_id - self._update
+        ran = self._venue.updates - self._updates
         return self._venue.changes != self._changes or ran > NUMBERS_GAP // 2
 
     def _take(self) -> bytes:
         memory = self._venue.remember()
-        self._changes, self._update = self._venue.changes, memory.numbers.update
+        self._changes, self._updates = self._venue.changes, self._venue.updates
         return sealed(memory)
 
     def _write(self, text: bytes) -> None:

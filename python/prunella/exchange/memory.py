@@ -64,11 +64,9 @@ class KeptFill(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
         )
 
 
-class KeptAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account: all that it owns, free or locked (raw 1e-9), and its newest history."""
+class KeptHistory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest orders and fills of one account in one market."""
 
-    base: int
-    quote: int
     orders: list[Order]
     fills: list[KeptFill]
 
@@ -91,13 +89,19 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
-class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A venue's accounts by API key, and its numbers."""
+class KeptMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One market: its numbers, and its histories by API key."""
 
-    version: Literal[1] = 1
-    symbol: str
     numbers: Numbers
-    accounts: dict[str, KeptAccount]
+    accounts: dict[str, KeptHistory]
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each account owns (by API key and asset, free or locked, raw 1e-9), and the markets."""
+
+    version: Literal[2] = 2
+    balances: dict[str, dict[str, int]]
+    markets: dict[str, KeptMarket]
 
 
 class _Sealed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,15 +142,17 @@ def load(path: Path | None) -> Memory | None:
         raise _damaged(path, str(error)) from None
 
 
-def check(memory: Memory, path: Path, *, symbol: str, api_keys: set[str]) -> None:
+def check(memory: Memory, path: Path, *, symbols: set[str], api_keys: set[str]) -> None:
     """Refuses a memory of another market or of accounts that the settings do not have.
 
     Raises:
         ConfigError: As said; trying again cannot help.
     """
-    if memory.symbol != symbol:
-        raise ConfigError(f"{path}: expected the accounts of {symbol}, found {memory.symbol}")
-    strangers = memory.accounts.keys() - api_keys
+    others = memory.markets.keys() - symbols
+    if others:
+        expected, found = ", ".join(sorted(symbols)), min(others)
+        raise ConfigError(f"{path}: expected the accounts of {expected}, found {found}")
+    strangers = memory.balances.keys() - api_keys
     if strangers:
         raise ConfigError(
             f"{path}: holds an account whose API key ({min(strangers)[:8]}...) is not in the "

@@ -1,19 +1,16 @@
-"""`/health`, `/ready`, `/metrics`, `/status` and `/admin`: for those who run the exchange."""
+"""`/health`, `/ready`, `/metrics` and `/status`: for those who watch the exchange."""
 
 import hmac
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from prunella.exchange.behaviour import Behaviour
 from prunella.exchange.parts import Parts
-from prunella.exchange.player import Pace
+from prunella.exchange.player import Paces
 
-_log = structlog.get_logger()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,19 +25,13 @@ ORDER_PATHS = frozenset(
 )
 
 
-class MarketPace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `POST /admin/market` takes."""
-
-    speed: float
-
-
 class Operations:
-    """The door for operators and injectors."""
+    """The door for those who watch; it changes nothing."""
 
-    def __init__(self, parts: Parts, pace: Pace) -> None:
+    def __init__(self, parts: Parts, paces: Paces) -> None:
         self._settings = parts.settings
         self._venue = parts.venue
-        self._pace = pace
+        self._paces = paces
         self._path = parts.path
         self._sockets = parts.sockets
         self._requests = parts.requests
@@ -52,20 +43,18 @@ class Operations:
             Route("/ready", self._ready),
             Route("/metrics", self._metrics),
             Route("/status", self._status),
-            Route("/admin/behaviour", self._behaviour, methods=["GET", "POST"]),
-            Route("/admin/market", self._market, methods=["GET", "POST"]),
         ]
 
     async def _health(self, _request: Request) -> Response:
-        return _json({"alive": True})
+        return answer({"alive": True})
 
     async def _ready(self, _request: Request) -> Response:
         ready = self._venue.loaded
-        return _json({"ready": ready}, 200 if ready else 503)
+        return answer({"ready": ready}, 200 if ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        if not _authorized(request, self._settings.read_token):
-            return _refused()
+        if not authorized(request, self._settings.read_token):
+            return unauthorized()
         lines = [
             "# TYPE exchange_frames_total counter",
             f"exchange_frames_total {self._venue.frames}",
@@ -77,7 +66,7 @@ class Operations:
             "# TYPE exchange_orders_open gauge",
             f"exchange_orders_open {self._venue.orders_open}",
             "# TYPE exchange_market_speed gauge",
-            f"exchange_market_speed {self._pace.speed}",
+            f"exchange_market_speed {self._paces.speed}",
             "# TYPE exchange_clients gauge",
             f"exchange_clients {len(self._sockets)}",
             "# TYPE exchange_clients_dropped_total counter",
@@ -86,22 +75,29 @@ class Operations:
         return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
     async def _status(self, request: Request) -> Response:
-        if not _authorized(request, self._settings.read_token):
-            return _refused()
-        return _json(
+        if not authorized(request, self._settings.read_token):
+            return unauthorized()
+        return answer(
             {
                 "name": self._settings.name,
-                "symbol": self._venue.symbol.name,
                 "ready": self._venue.loaded,
                 "frames": self._venue.frames,
-                "update_id": self._venue.update_id,
-                "top": self._venue.book_ticker(),
+                "markets": {
+                    market.symbol.name: {
+                        "plays": [str(path) for path in settings.recordings] or "synthetic",
+                        "frames": market.frames,
+                        "update_id": market.update_id,
+                        "top": market.book_ticker(),
+                    }
+                    for settings, market in zip(
+                        self._settings.markets, self._venue.markets.values(), strict=True
+                    )
+                },
                 "orders_open": self._venue.orders_open,
                 "order_requests_refused": self._order_requests_refused(),
                 "clients": len(self._sockets),
                 "clients_dropped": self._venue.hub.dropped,
-                "market": [str(path) for path in self._settings.market] or "synthetic",
-                "speed": self._pace.speed,
+                "speed": self._paces.speed,
                 "behaviour": self._path.behaviour,
             }
         )
@@ -114,48 +110,18 @@ class Operations:
             if path in ORDER_PATHS and (status == 429 or status >= 500)
         )
 
-    async def _behaviour(self, request: Request) -> Response:
-        if not _authorized(request, self._settings.admin_token):
-            return _refused()
-        if request.method == "GET":
-            return _json(self._path.behaviour)
-        try:
-            behaviour = msgspec.json.decode(await request.body(), type=Behaviour)
-        except msgspec.MsgspecError as error:
-            return _json({"error": str(error)}, 400)
-        before = self._path.set(behaviour)
-        self._sockets.refusing = behaviour.disconnect
-        _log.warning("behaviour_set", before=_plain(before), now=_plain(behaviour))
-        if behaviour.disconnect:
-            self._sockets.drop_all()
-        return _json({"before": before, "now": behaviour})
 
-    async def _market(self, request: Request) -> Response:
-        if not _authorized(request, self._settings.admin_token):
-            return _refused()
-        before = self._pace.speed
-        if request.method == "POST":
-            try:
-                speed = msgspec.json.decode(await request.body(), type=MarketPace).speed
-                before = self._pace.set_speed(speed)
-            except (msgspec.MsgspecError, ValueError) as error:
-                return _json({"error": str(error)}, 400)
-            _log.warning("market_speed_set", before=before, now=speed)
-        return _json({"before": {"speed": before}, "now": {"speed": self._pace.speed}})
-
-
-def _plain(behaviour: Behaviour) -> Any:
-    return msgspec.to_builtins(behaviour)
-
-
-def _authorized(request: Request, token: str) -> bool:
+def authorized(request: Request, token: str) -> bool:
+    """Whether the request carries this token."""
     sent = request.headers.get("authorization", "")
     return bool(token) and hmac.compare_digest(sent.encode(), f"Bearer {token}".encode())
 
 
-def _refused() -> Response:
-    return _json({"error": "expected 'Authorization: Bearer <token>'"}, 401)
+def unauthorized() -> Response:
+    """The answer to one that does not."""
+    return answer({"error": "expected 'Authorization: Bearer <token>'"}, 401)
 
 
-def _json(value: Any, status: int = 200) -> Response:
+def answer(value: Any, status: int = 200) -> Response:
+    """A value as JSON."""
     return Response(_encode(value), status_code=status, media_type="application/json")

@@ -88,14 +88,18 @@ class Parameters:
             raise refusals.illegal_characters(name, CLIENT_ID_LEGAL)
         return value
 
-    def symbol(self, known: str, *, optional: bool = False) -> str | None:
-        """The symbol, which has to be the venue's."""
-        value = self.text("symbol") if optional else self.required("symbol")
-        if value is not None:
-            if not SYMBOL.fullmatch(value):
-                raise refusals.illegal_characters("symbol", SYMBOL_LEGAL)
-            if value != known:
-                raise refusals.invalid(-1121, "symbol")
+    def symbol(self) -> str:
+        """A symbol's name, which has to be there; whether it is traded is the venue's to say."""
+        value = self.optional_symbol()
+        if value is None:
+            raise refusals.missing("symbol")
+        return value
+
+    def optional_symbol(self) -> str | None:
+        """A symbol's name, or nothing."""
+        value = self.text("symbol")
+        if value is not None and not SYMBOL.fullmatch(value):
+            raise refusals.illegal_characters("symbol", SYMBOL_LEGAL)
         return value
 
     def done(self) -> None:

@@ -6,11 +6,11 @@ from collections import Counter
 from prunella.exchange.authentication import Authenticator
 from prunella.exchange.behaviour import OrderPath
 from prunella.exchange.calls import Calls
+from prunella.exchange.clock import VenueClock
 from prunella.exchange.limits import Limits
 from prunella.exchange.public_socket import Sockets
 from prunella.exchange.settings import ExchangeSettings
 from prunella.exchange.venue import Venue
-from prunella.values import Clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Parts:
     """The exchange behind its doors; `requests` counts answers by path and status."""
 
     settings: ExchangeSettings
-    clock: Clock
+    clock: VenueClock
     venue: Venue
     calls: Calls
     authenticator: Authenticator

@@ -1,4 +1,4 @@
-"""A market source in, frames at their times into the venue out; its pace may change meanwhile."""
+"""A market source in, frames at their times into its market out; its pace may change meanwhile."""
 
 import asyncio
 
@@ -6,7 +6,8 @@ import structlog
 
 from prunella.errors import RecordingError
 from prunella.exchange.frames import Source
-from prunella.exchange.venue import FAST, SLOW, Venue
+from prunella.exchange.market import FAST, SLOW, Market
+from prunella.exchange.venue import Venue
 from prunella.values import Clock
 
 _log = structlog.get_logger()
@@ -58,21 +59,51 @@ class Pace:
         return real_ns - (self._clock.monotonic_ns() - self._real_ns)
 
 
-async def play(venue: Venue, source: Source, pace: Pace, clock: Clock, *, repeat: bool) -> None:
+class Paces:
+    """The paces of all markets, which change together."""
+
+    def __init__(self, clock: Clock, speed: float) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._paces: list[Pace] = []
+
+    @property
+    def speed(self) -> float:
+        """How fast the markets are played, 1 is as recorded."""
+        return self._speed
+
+    def add(self) -> Pace:
+        """The pace of one more market."""
+        self._paces.append(Pace(self._clock, self._speed))
+        return self._paces[-1]
+
+    def set_speed(self, speed: float) -> float:
+        """Changes the pace of all from now on; the pace before.
+
+        Raises:
+            ValueError: Not above 0, or beyond `SPEED_MAX`.
+        """
+        for pace in self._paces:
+            pace.set_speed(speed)
+        before, self._speed = self._speed, speed
+        return before
+
+
+async def play(market: Market, source: Source, pace: Pace, clock: Clock, *, repeat: bool) -> None:
     """Plays a source, again and again when asked to.
 
     Raises:
         RecordingError: The recording is bad; trying again cannot help.
     """
     while True:
-        await _play_once(venue, source, pace, clock)
+        await _play_once(market, source, pace, clock)
         if not repeat:
-            _log.warning("market_ended", frames=venue.frames)
+            _log.warning("market_ended", symbol=market.symbol.name, frames=market.frames)
             return
-        _log.info("market_repeats", frames=venue.frames)
+        _log.info("market_repeats", symbol=market.symbol.name, frames=market.frames)
 
 
-async def _play_once(venue: Venue, source: Source, pace: Pace, clock: Clock) -> None:
+async def _play_once(market: Market, source: Source, pace: Pace, clock: Clock) -> None:
     started = False
     turn_ns = clock.monotonic_ns()
     for ts_ns, frame in source.frames():
@@ -90,13 +121,13 @@ async def _play_once(venue: Venue, source: Source, pace: Pace, clock: Clock) -> 
             await asyncio.sleep(0)
             turn_ns = clock.monotonic_ns()
         try:
-            venue.play(frame)
+            market.play(frame)
         except ValueError as error:
             raise RecordingError(f"frame at {ts_ns}: {error}") from None
 
 
 async def publish_depth(venue: Venue) -> None:
-    """Publishes changes of the book every 100 ms and, for the slow stream, every second."""
+    """Publishes changes of the books every 100 ms and, for the slow streams, every second."""
     loop = asyncio.get_running_loop()
     step_s = DEPTH_NS / SECOND_NS
     next_s = loop.time()
@@ -105,6 +136,7 @@ async def publish_depth(venue: Venue) -> None:
         next_s = max(next_s + step_s, loop.time())
         await asyncio.sleep(next_s - loop.time())
         tick += 1
-        venue.publish_depth(FAST)
-        if tick % SLOW_TICKS == 0:
-            venue.publish_depth(SLOW)
+        for market in venue.markets.values():
+            market.publish_depth(FAST)
+            if tick % SLOW_TICKS == 0:
+                market.publish_depth(SLOW)

@@ -1,5 +1,7 @@
 """The venue's refusals: HTTP status, code and message, in the words of Binance spot."""
 
+from typing import Any
+
 
 class Refusal(Exception):  # noqa: N818 - an answer that the client gets, not a fault of ours
     """A definite answer that nothing was done (or, with 5xx, that nobody knows).
@@ -9,16 +11,29 @@ class Refusal(Exception):  # noqa: N818 - an answer that the client gets, not a 
         code: The venue's error code.
         message: The venue's message.
         retry_after_s: For 429 and 418.
+        data: For calls of several parts, what became of each.
     """
 
     def __init__(
-        self, status: int, code: int, message: str, *, retry_after_s: int | None = None
+        self,
+        status: int,
+        code: int,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+        data: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+        self.data = data
+
+    def body(self) -> dict[str, Any]:
+        """What the client reads."""
+        told: dict[str, Any] = {"code": self.code, "msg": self.message}
+        return told | {"data": self.data} if self.data else told
 
 
 def fate_unknown() -> Refusal:

@@ -55,6 +55,7 @@ class Rest:
             route("POST", "/order", self._signed(calls.place, 1)),
             route("GET", "/order", self._signed(calls.query, 4)),
             route("DELETE", "/order", self._signed(calls.cancel, 1)),
+            route("POST", "/order/cancelReplace", self._signed(calls.replace, 1)),
             route("POST", "/order/test", self._signed(calls.test, 1)),
             route("GET", "/openOrders", self._signed(calls.open_orders, 6)),
             route("DELETE", "/openOrders", self._signed(calls.cancel_all, 1)),
@@ -82,7 +83,7 @@ class Rest:
                     self._clock.now_ns() // 1_000_000,
                 )
                 result = call(account, Parameters(values))
-                if call == self._calls.place:
+                if call in {self._calls.place, self._calls.replace}:
                     short, day = self._limits.orders(account, self._clock.now_ns())
                     request.state.order_counts = (short, day)
                 return result
@@ -98,8 +99,8 @@ class Rest:
         weight: int | Callable[[dict[str, str]], int],
     ) -> Response:
         body = await _body(request)
-        if self._path.behaviour.latency_ms:
-            await asyncio.sleep(self._path.behaviour.latency_ms / 1_000)
+        if delay_s := self._path.delay_s():
+            await asyncio.sleep(delay_s)
         address = request.client.host if request.client else ""
         headers = {}
         try:
@@ -129,7 +130,7 @@ def refusal_body(refusal: refusals.Refusal) -> bytes:
     """The error text; empty for a 503 from a proxy."""
     if refusal.code == 0:
         return b""
-    return _encode({"code": refusal.code, "msg": refusal.message})
+    return _encode(refusal.body())
 
 
 def _ping(parameters: Parameters) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import contextlib
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import structlog
 import uvicorn
@@ -17,12 +18,15 @@ from prunella.exchange.api_socket import ApiSocket
 from prunella.exchange.authentication import Authenticator
 from prunella.exchange.behaviour import OrderPath
 from prunella.exchange.calls import Calls
+from prunella.exchange.clock import VenueClock
+from prunella.exchange.control import Control, disconnect_regularly, listen
+from prunella.exchange.frames import Source
 from prunella.exchange.keeper import Keeper
 from prunella.exchange.limits import Limits
 from prunella.exchange.memory import Memory, check, load
 from prunella.exchange.operations import Operations
 from prunella.exchange.parts import Parts
-from prunella.exchange.player import Pace, play, publish_depth
+from prunella.exchange.player import Paces, play, publish_depth
 from prunella.exchange.public_socket import PublicSocket, Sockets
 from prunella.exchange.recording import Recording
 from prunella.exchange.rest import Rest
@@ -66,51 +70,67 @@ async def serve(settings: ExchangeSettings, clock: Clock) -> None:
     """Serves on the running loop until SIGTERM or SIGINT; raises like `run`."""
     memory = _memory(settings)
     listener = _listen(settings)
-    venue = Venue(settings, clock, Hub(), memory)
-    keeper = Keeper(venue, settings.state_file) if settings.state_file else None
+    paces = Paces(clock, settings.speed)
+    parts = _parts(settings, VenueClock(clock), memory)
+    keeper = Keeper(parts.venue, settings.state_file) if settings.state_file else None
     if keeper:
         # Before anything is numbered: the next life must know where this one began.
         keeper.save()
-    pace = Pace(clock, settings.speed)
-    server = _Server(_configure(settings, _app(settings, clock, venue, pace)))
-    loop = asyncio.get_running_loop()
+    servers = [(_Server(_configure(settings, _app(parts, paces))), listener)]
+    if settings.control_socket:
+        control = Starlette(routes=Control(parts, paces).routes())
+        door = listen(settings.control_socket)
+        servers.append((_Server(_configure(settings, control)), door))
 
     def stop() -> None:
-        server.should_exit = True
+        for server, _ in servers:
+            server.should_exit = True
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    if settings.market:
-        source: Recording | SyntheticMarket = Recording(settings.market)
-    else:
-        source = SyntheticMarket(settings.symbol, seed=settings.seed)
     _log.info("exchange_starts", name=settings.name, port=listener.getsockname()[1])
-    player = asyncio.create_task(play(venue, source, pace, clock, repeat=settings.repeat))
-    publisher = asyncio.create_task(publish_depth(venue))
     stopping = asyncio.Event()
-    tasks = [player, publisher]
-    if keeper:
-        tasks.append(asyncio.create_task(keeper.keep(stopping)))
-    for task in tasks:
+    endless = [asyncio.create_task(work) for work in _background(parts, paces)]
+    keeping = [asyncio.create_task(keeper.keep(stopping))] if keeper else []
+    for task in (*endless, *keeping):
         task.add_done_callback(lambda task: _stop_on_error(task, stop))
     try:
-        await server.serve(sockets=[listener])
+        await asyncio.gather(*(server.serve(sockets=[at]) for server, at in servers))
     finally:
-        player.cancel()
-        publisher.cancel()
+        for task in endless:
+            task.cancel()
         stopping.set()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        _log.info("exchange_stopped", name=settings.name, frames=venue.frames)
+        outcomes = await asyncio.gather(*endless, *keeping, return_exceptions=True)
+        _log.info("exchange_stopped", name=settings.name, frames=parts.venue.frames)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
+
+
+def _background(parts: Parts, paces: Paces) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on beside the doors."""
+    settings = parts.settings
+    for number, market in enumerate(settings.markets):
+        # Markets of one seed must not move alike.
+        seed = settings.seed + number * 1_000
+        source: Source = (
+            Recording(market.recordings)
+            if market.recordings
+            else SyntheticMarket(market.symbol, seed=seed)
+        )
+        played = parts.venue.markets[market.symbol.name]
+        yield play(played, source, paces.add(), parts.clock, repeat=settings.repeat)
+    yield publish_depth(parts.venue)
+    yield disconnect_regularly(parts.path, parts.sockets, parts.clock)
 
 
 def _memory(settings: ExchangeSettings) -> Memory | None:
     memory = load(settings.state_file)
     if memory and settings.state_file:
         api_keys = {account.key.api_key for account in settings.accounts}
-        check(memory, settings.state_file, symbol=settings.symbol.name, api_keys=api_keys)
+        symbols = {market.symbol.name for market in settings.markets}
+        check(memory, settings.state_file, symbols=symbols, api_keys=api_keys)
     return memory
 
 
@@ -119,10 +139,11 @@ def _stop_on_error(task: asyncio.Task[None], stop: Callable[[], None]) -> None:
         stop()
 
 
-def _app(settings: ExchangeSettings, clock: Clock, venue: Venue, pace: Pace) -> Starlette:
+def _parts(settings: ExchangeSettings, clock: VenueClock, memory: Memory | None) -> Parts:
+    venue = Venue(settings, clock, Hub(seed=settings.seed), memory)
     limits = Limits(settings)
     path = OrderPath(seed=settings.seed)
-    parts = Parts(
+    return Parts(
         settings=settings,
         clock=clock,
         venue=venue,
@@ -133,11 +154,14 @@ def _app(settings: ExchangeSettings, clock: Clock, venue: Venue, pace: Pace) -> 
         sockets=Sockets(),
         requests=Counter(),
     )
-    public = PublicSocket(venue.hub, parts.sockets, settings, clock)
+
+
+def _app(parts: Parts, paces: Paces) -> Starlette:
+    public = PublicSocket(parts.venue.hub, parts.sockets, parts.settings, parts.clock)
     return Starlette(
         routes=[
             *Rest(parts).routes(),
-            *Operations(parts, pace).routes(),
+            *Operations(parts, paces).routes(),
             WebSocketRoute("/ws-api/v3", ApiSocket(parts).__call__),
             *(
                 WebSocketRoute(place, public.__call__)

@@ -7,11 +7,12 @@ included: benchmarks and tests have a session to play where nobody has recorded 
 from collections.abc import Iterator
 from pathlib import Path
 
+from prunella.exchange.market import FAST
 from prunella.exchange.player import DEPTH_NS
 from prunella.exchange.settings import ExchangeSettings
 from prunella.exchange.streams import Hub, Subscriber
 from prunella.exchange.synthetic import SyntheticMarket
-from prunella.exchange.venue import FAST, Venue
+from prunella.exchange.venue import Venue
 from prunella.values import ManualClock
 
 START_NS = 1_700_000_000_000_000_000
@@ -45,23 +46,24 @@ def write_session(path: Path, *, seed: int, seconds: float) -> int:
 def _session(seed: int, duration_ns: int) -> Iterator[tuple[int, str]]:
     """Time and text of each message that a subscriber of all streams would get."""
     settings = ExchangeSettings(port=1, admin_token="none", read_token="none")  # noqa: S106
-    name = settings.symbol.name.lower()
+    symbol = settings.markets[0].symbol
+    name = symbol.name.lower()
     hub, recorder = Hub(), Subscriber(combined=True, queue_max=_QUEUE_MAX)
     for stream in (f"{name}@depth@100ms", f"{name}@trade", f"{name}@bookTicker"):
         hub.subscribe(recorder, stream)
     clock = ManualClock(start_ns=START_NS)
-    venue = Venue(settings, clock, hub)
+    market = Venue(settings, clock, hub).market(symbol.name)
     depth_ns, snapshot_ns = DEPTH_NS, SNAPSHOT_NS
-    for now_ns, frame in SyntheticMarket(settings.symbol, seed=seed).frames():
+    for now_ns, frame in SyntheticMarket(symbol, seed=seed).frames():
         if now_ns > duration_ns:
             return
         clock.advance(now_ns - clock.monotonic_ns())
-        venue.play(frame)
+        market.play(frame)
         if now_ns >= depth_ns:
-            venue.publish_depth(FAST)
+            market.publish_depth(FAST)
             depth_ns += DEPTH_NS
         for text in recorder.drain():
             yield clock.now_ns(), text
         if snapshot_ns and now_ns >= snapshot_ns:
-            yield clock.now_ns(), venue.depth(SNAPSHOT_LEVELS)
+            yield clock.now_ns(), market.depth(SNAPSHOT_LEVELS)
             snapshot_ns = 0

@@ -24,13 +24,16 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """One account: its key and what it starts with (raw 1e-9)."""
 
     key: ApiKey
-    base: int = 10 * SCALE
-    quote: int = 1_000_000 * SCALE
+    balances: dict[str, int] = msgspec.field(
+        default_factory=lambda: {"BTC": 10 * SCALE, "USDT": 1_000_000 * SCALE}
+    )
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The one instrument that is traded, with its filters (raw 1e-9)."""
+    """An instrument that is traded, with its filters (raw 1e-9)."""
 
+    # The venue's own name for it; empty: base and quote together.
+    symbol: str = ""
     base: str = "BTC"
     quote: str = "USDT"
     tick: int = 10_000_000
@@ -40,11 +43,21 @@ class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     price_max: int = 1_000_000 * SCALE
     notional_min: int = 5 * SCALE
     notional_max: int = 9_000_000 * SCALE
+    # Where a synthetic market begins.
+    start_price: int = 61_500 * SCALE
 
     @property
     def name(self) -> str:
         """The venue's symbol, such as `BTCUSDT`."""
-        return self.base + self.quote
+        return self.symbol or self.base + self.quote
+
+
+class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One instrument and what is played in it."""
+
+    symbol: SymbolSettings = SymbolSettings()
+    # Recordings are played one after the other; none: a synthetic order flow from the seed.
+    recordings: tuple[Path, ...] = ()
 
 
 class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,14 +66,14 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     name: str = "primary"
     host: str = "127.0.0.1"
     port: int
-    symbol: SymbolSettings = SymbolSettings()
+    markets: tuple[MarketSettings, ...] = (MarketSettings(),)
     accounts: tuple[AccountSettings, ...] = ()
     # Where the accounts outlive the process; none: they begin anew at each start.
     state_file: Path | None = None
+    # Where it is told to misbehave; none: it cannot be.
+    control_socket: Path | None = None
     admin_token: str
     read_token: str
-    # Recordings are played one after the other; none: a synthetic order flow from the seed.
-    market: tuple[Path, ...] = ()
     seed: int = 1
     speed: float = 1.0
     # At the end of the recordings: start again, or let the market stand still.

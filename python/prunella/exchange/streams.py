@@ -5,6 +5,8 @@ from collections import deque
 
 import structlog
 
+from prunella.exchange.behaviour import FeedPath
+
 _log = structlog.get_logger()
 
 
@@ -49,7 +51,9 @@ class Subscriber:
 class Hub:
     """Who listens to what."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: int = 1) -> None:
+        self.market_path = FeedPath(seed=seed)
+        self.user_path = FeedPath(seed=seed + 1)
         self._listeners: dict[str, dict[Subscriber, None]] = {}
         self._users: dict[int, dict[tuple[Subscriber, int], None]] = {}
         self.dropped = 0
@@ -97,14 +101,16 @@ class Hub:
         if not listeners:
             return
         combined = ""
-        for subscriber in listeners:
-            if not subscriber.combined:
-                subscriber.put(payload)
-                continue
-            combined = combined or f'{{"stream":"{stream}","data":{payload}}}'
-            subscriber.put(combined)
+        for _ in range(self.market_path.copies()):
+            for subscriber in listeners:
+                if not subscriber.combined:
+                    subscriber.put(payload)
+                    continue
+                combined = combined or f'{{"stream":"{stream}","data":{payload}}}'
+                subscriber.put(combined)
 
     def publish_user(self, account: int, payload: str) -> None:
         """An account's event to its owner's clients."""
-        for subscriber, number in self._users.get(account, {}):
-            subscriber.put(f'{{"subscriptionId":{number},"event":{payload}}}')
+        for _ in range(self.user_path.copies()):
+            for subscriber, number in self._users.get(account, {}):
+                subscriber.put(f'{{"subscriptionId":{number},"event":{payload}}}')

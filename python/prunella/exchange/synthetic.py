@@ -1,10 +1,16 @@
-"""A seed in, a market that looks alive out: drift, bursts, trades, some hundred levels of depth.
+"""A seed in, a market that looks alive out: drift, clustered arrivals, hundreds of levels.
 
-A fair price wanders: small steps, a drift that changes every few seconds, and now and then a burst
-in which everything comes several times as fast. Around it strangers rest with sizes that grow with
-the distance; they come, go and are traded with, the more the nearer they are.
+A fair price wanders: small steps, and a drift that changes every few seconds. What happens makes
+more happen: arrivals are a self-exciting (Hawkes) process with an exponential kernel, so that they
+come in clusters as recorded ones do, calm for seconds and then hundreds in a moment. Around the
+price strangers rest with sizes that grow with the distance; they come, go and are traded with, the
+more the nearer they are.
+
+Source: Hawkes (1971), "Spectra of some self-exciting and mutually exciting point processes";
+simulated by thinning (Ogata, 1981).
 """
 
+import math
 import random
 from collections.abc import Iterator
 
@@ -13,14 +19,14 @@ from prunella.exchange.settings import SymbolSettings
 from prunella.values import format_fixed
 
 SECOND_NS = 1_000_000_000
-# About the pace of a busy spot market: some 150 frames a second outside bursts.
-STEP_NS_MEAN = 7_000_000
-BURST_FACTOR = 5
-BURST_PROBABILITY = 0.000_6
-BURST_STEPS = 400
+# About the pace of a busy spot market: some 150 frames a second on average.
+STEPS_PER_SECOND = 140
+# Share of steps that another step has caused; recorded order flow is between 0.5 and 0.9.
+BRANCHING = 0.7
+# How fast the excitement of one step fades, per second.
+DECAY_PER_SECOND = 12.0
 DRIFT_STEPS = 600
 LEVELS = 400
-START_TICKS = 6_150_000
 
 
 class SyntheticMarket:
@@ -41,18 +47,35 @@ class SyntheticMarket:
         """Frames of the market, the same for the same seed."""
         flow = _Flow(self._symbol, random.Random(self._seed))  # noqa: S311 - a simulation, not a secret
         yield 0, flow.book()
-        now_ns, burst, step = 0, 0, 0
-        while True:
+        arrivals = _Arrivals(flow.random)
+        for step, now_ns in enumerate(arrivals):
             if step % DRIFT_STEPS == 0:
                 flow.turn()
-            if burst == 0 and flow.random.random() < BURST_PROBABILITY:
-                burst = BURST_STEPS
-            mean_ns = STEP_NS_MEAN / (BURST_FACTOR if burst else 1)
-            burst = max(0, burst - 1)
-            step += 1
-            now_ns += 1 + int(flow.random.expovariate(1) * mean_ns)
             for frame in flow.step():
                 yield now_ns, frame
+
+
+class _Arrivals:
+    """Times of a self-exciting process, nanoseconds, strictly rising, without end."""
+
+    def __init__(self, source: random.Random) -> None:
+        self._random = source
+
+    def __iter__(self) -> Iterator[int]:
+        base = STEPS_PER_SECOND * (1 - BRANCHING)
+        jump = BRANCHING * DECAY_PER_SECOND
+        now_s, now_ns, excitement = 0.0, 0, 0.0
+        while True:
+            # The intensity only falls until the next arrival, so that its value now bounds it.
+            bound = base + excitement
+            wait_s = self._random.expovariate(bound)
+            now_s += wait_s
+            excitement *= math.exp(-DECAY_PER_SECOND * wait_s)
+            if self._random.random() * bound > base + excitement:
+                continue
+            excitement += jump
+            now_ns = max(now_ns + 1, int(now_s * SECOND_NS))
+            yield now_ns
 
 
 class _Flow:
@@ -61,13 +84,14 @@ class _Flow:
     def __init__(self, symbol: SymbolSettings, source: random.Random) -> None:
         self.random = source
         self._symbol = symbol
-        self._fair = float(START_TICKS)
+        start = symbol.start_price // symbol.tick
+        self._fair = float(start)
         self._drift = 0.0
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
         for distance in range(1, LEVELS + 1):
-            self._bids[START_TICKS - distance] = self._size(distance)
-            self._asks[START_TICKS + distance] = self._size(distance)
+            self._bids[start - distance] = self._size(distance)
+            self._asks[start + distance] = self._size(distance)
 
     def book(self) -> BookFrame:
         return BookFrame(

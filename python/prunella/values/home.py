@@ -22,6 +22,7 @@ class Home:
         self.keys = self.root / "keys"
         self.logs = self.root / "logs"
         self.ledger = self.root / "ledger"
+        self.exchange = self.root / "exchange"
         self.engine_journal = self.root / "journal" / "engine"
         self.settings = self.root / "settings.toml"
 
@@ -32,7 +33,7 @@ class Home:
             ValueError: The path is too long for a unix socket inside it, or the folder holds
                 something else.
         """
-        longest = str(self.socket("supervisor"))
+        longest = str(self.exchange_control("primary"))
         if len(longest) > UNIX_PATH_MAX:
             raise ValueError(
                 f"the home folder's path is too long for a unix socket ({len(longest)} > "
@@ -40,7 +41,7 @@ class Home:
             )
         if self.root.is_dir() and any(self.root.iterdir()) and not self._is_ours():
             raise ValueError(f"{self.root} holds something else; name a new folder with --home")
-        for folder in (self.run, self.keys, self.logs, self.ledger):
+        for folder in (self.run, self.keys, self.logs, self.ledger, self.exchange):
             folder.mkdir(parents=True, exist_ok=True)
         self.engine_journal.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o700)
@@ -53,6 +54,14 @@ class Home:
     def socket(self, name: str) -> Path:
         """The unix socket of that name."""
         return self.run / f"{name}.sock"
+
+    def exchange_accounts(self, venue: str) -> Path:
+        """Where a simulated exchange keeps its accounts."""
+        return self.exchange / f"{venue}.json"
+
+    def exchange_control(self, venue: str) -> Path:
+        """The unix socket where a simulated exchange is told to misbehave."""
+        return self.exchange / f"{venue}.sock"
 
     def key(self, name: str) -> Path:
         """The key or token file of that name."""

@@ -22,6 +22,14 @@ impl Matching {
         amount + fee
     }
 
+    /// What an order on this side is paid with.
+    pub(super) fn paying_asset(&self, side: Side) -> usize {
+        match side {
+            Side::Buy => self.quote,
+            Side::Sell => self.base,
+        }
+    }
+
     pub(super) fn fill_taker(
         &mut self,
         id: u64,
@@ -33,11 +41,7 @@ impl Matching {
     ) {
         let fee = self.fee(request.side, price, quantity, self.config.taker_fee_ppm);
         let paid = self.settle_balances(request.account, request.side, price, quantity, fee);
-        let balances = &mut self.accounts[request.account];
-        match request.side {
-            Side::Buy => balances.quote_free -= paid,
-            Side::Sell => balances.base_free -= paid,
-        }
+        self.wallets.add(request.account, self.paying_asset(request.side), -paid, 0);
         let quantity = Quantity(quantity);
         out.push(MatchEvent::Filled { order: id, trade, price, quantity, fee, is_maker: false });
     }
@@ -55,11 +59,7 @@ impl Matching {
         let fee = self.fee(side, price, quantity, self.config.maker_fee_ppm);
         let order = self.queues[side as usize][&price][index];
         let paid = self.settle_balances(order.account, side, price, quantity, fee);
-        let balances = &mut self.accounts[order.account];
-        match side {
-            Side::Buy => balances.quote_locked -= paid,
-            Side::Sell => balances.base_locked -= paid,
-        }
+        self.wallets.add(order.account, self.paying_asset(side), 0, -paid);
         if let Some(resting) =
             self.queues[side as usize].get_mut(&price).and_then(|queue| queue.get_mut(index))
         {
@@ -103,20 +103,19 @@ impl Matching {
         fee: i128,
     ) -> i128 {
         let amount = notional(price, Quantity(quantity)).0;
-        let balances = &mut self.accounts[account];
         match (side, self.config.fee_in_quote) {
             (Side::Buy, true) => {
-                balances.base_free += i128::from(quantity);
+                self.wallets.add(account, self.base, i128::from(quantity), 0);
                 self.fees.quote_free += fee;
                 amount + fee
             }
             (Side::Buy, false) => {
-                balances.base_free += i128::from(quantity) - fee;
+                self.wallets.add(account, self.base, i128::from(quantity) - fee, 0);
                 self.fees.base_free += fee;
                 amount
             }
             (Side::Sell, _) => {
-                balances.quote_free += amount - fee;
+                self.wallets.add(account, self.quote, amount - fee, 0);
                 self.fees.quote_free += fee;
                 i128::from(quantity)
             }

@@ -65,7 +65,7 @@ impl Matching {
     }
 
     pub(super) fn check(&self, request: &OrderRequest) -> Result<(), Refusal> {
-        let balances = self.accounts[request.account];
+        let balances = self.balances(request.account);
         if request.kind == OrderKind::PostOnly
             && self
                 .visible_best(opposite(request.side))
@@ -208,17 +208,7 @@ impl Matching {
             Side::Buy => self.cost(request.price, left, self.fee_max()),
             Side::Sell => i128::from(left),
         };
-        let balances = &mut self.accounts[request.account];
-        match request.side {
-            Side::Buy => {
-                balances.quote_free -= locked;
-                balances.quote_locked += locked;
-            }
-            Side::Sell => {
-                balances.base_free -= locked;
-                balances.base_locked += locked;
-            }
-        }
+        self.wallets.add(request.account, self.paying_asset(request.side), -locked, locked);
         let ahead = self.external[side].get(&request.price).map_or(0, |level| level.left());
         self.queues[side].entry(request.price).or_default().push(Resting {
             id,
@@ -244,17 +234,8 @@ impl Matching {
             self.queues[side as usize].remove(&price);
         }
         self.places.remove(&order.id);
-        let balances = &mut self.accounts[order.account];
-        match order.side {
-            Side::Buy => {
-                balances.quote_locked -= order.locked;
-                balances.quote_free += order.locked;
-            }
-            Side::Sell => {
-                balances.base_locked -= order.locked;
-                balances.base_free += order.locked;
-            }
-        }
+        let asset = self.paying_asset(order.side);
+        self.wallets.add(order.account, asset, order.locked, -order.locked);
         self.touched.push((order.side, order.price));
     }
 }

@@ -152,12 +152,12 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return core_config(
             run=_RUN_IN_SETTINGS,
             venues=self.venues,
-            markets=list(self._markets()),
+            markets=list(self.markets()),
             strategies=self.strategies,
             loss_max=self.loss_max,
         )
 
-    def _markets(self) -> Iterator[MarketSettings]:
+    def markets(self) -> Iterator[MarketSettings]:
         """Every instrument at every venue that lists it, venue by venue.
 
         Raises:
