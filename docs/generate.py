@@ -17,6 +17,7 @@ from msgspec import inspect as types
 from prunella import errors
 from prunella.config import Settings
 from prunella.healing.decide import reasons
+from prunella.indicators import arrays
 from prunella.telemetry import DOMAINS
 from prunella.telemetry.catalogue import METRICS
 
@@ -76,6 +77,16 @@ Source: the settings' own records, from `python/prunella/config.py` down.
 """
 
 
+INDICATORS = """# Indicators
+
+Each is a function over float64 arrays and, under the same name as a class, a stream that takes one
+observation at a time; [how to use them](../guides/indicators.md). *Warm-up* is how many values are
+NaN (of a stream: `None`) first.
+
+Source: `python/prunella/indicators/arrays.py`; the arithmetic is `crates/engine/src/indicator/`.
+"""
+
+
 class Own(NamedTuple):
     """A metric that a process tells of itself, for people; no agent looks at it."""
 
@@ -124,6 +135,7 @@ def pages() -> dict[str, str]:
     made = {
         "denials.md": denials(),
         "errors.md": error_tree(),
+        "indicators.md": indicator_page(),
         "metrics.md": metrics(),
         "refusals.md": refusals(),
         "settings.md": settings(),
@@ -191,6 +203,24 @@ def error_tree() -> str:
             rows.append((f"`{name}`", "" if error is errors.PrunellaError else retry, first))
     heading = ("error", "trying again helps", "means")
     return f"{ERRORS}\n```{tree}```\n\n" + table(heading, rows)
+
+
+def indicator_page() -> str:
+    """Signature, formula, unit, warm-up, source and example of each, from its docstring."""
+    parts = [INDICATORS]
+    tree = ast.parse(Path(inspect.getfile(arrays)).read_text(encoding="utf-8"))
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        text = ast.get_docstring(node) or ""
+        found = re.findall(r"^(Formula|Unit|Warm-up|Source): (.+(?:\n {4}.+)*)", text, re.MULTILINE)
+        facts = "".join(f"- {key}: {' '.join(value.split())}\n" for key, value in found)
+        example = inspect.cleandoc(text.partition("Example:\n")[2])
+        call = f"{node.name}({ast.unparse(node.args)})"
+        summary = text.partition("\n")[0]
+        parts.append(f"\n## `{node.name}`\n\n{summary}\n\n`{call}`\n\n{facts}\n")
+        parts.append(f"```python\n{example}\n```\n")
+    return "".join(parts)
 
 
 def settings() -> str:

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod hot_loop;
+mod indicators;
 mod journal;
 mod matching;
 mod reasons;
@@ -16,6 +17,10 @@ mod _core {
     use super::backtest::{replay_orders, run_backtest};
     #[pymodule_export]
     use super::hot_loop::{HotLoop, measure_session, replay};
+    #[pymodule_export]
+    use super::indicators::{
+        Atr, Bollinger, Ema, Macd, Microprice, RealisedVolatility, Rsi, Sma, Vwap, fill_imbalance,
+    };
     #[pymodule_export]
     use super::journal::{
         JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_consistency, verify_inclusion,

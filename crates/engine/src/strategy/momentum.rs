@@ -12,7 +12,7 @@
 
 use super::{View, parts_per_million, tick_down, tick_up};
 use crate::event::{Side, TimeInForce};
-use crate::indicator::Ema;
+use crate::indicator::DecayingMean;
 use crate::risk::{Intent, PlaceIntent};
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Nanos, Price, Quantity};
@@ -35,8 +35,8 @@ pub struct Settings {
 /// The averages of one market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Trend {
-    fast: Ema,
-    slow: Ema,
+    fast: DecayingMean,
+    slow: DecayingMean,
     updates: u32,
 }
 
@@ -53,8 +53,11 @@ pub struct Memory {
 impl Memory {
     /// No averages yet.
     pub fn new(fast_updates: u32, slow_updates: u32, markets: usize, instruments: usize) -> Self {
-        let trend =
-            Trend { fast: Ema::new(fast_updates), slow: Ema::new(slow_updates), updates: 0 };
+        let trend = Trend {
+            fast: DecayingMean::new(fast_updates),
+            slow: DecayingMean::new(slow_updates),
+            updates: 0,
+        };
         Self {
             fast_updates,
             slow_updates,
@@ -66,8 +69,8 @@ impl Memory {
     /// Starts a market's averages anew.
     pub fn forget(&mut self, market: MarketId) {
         self.trends[market.index()] = Trend {
-            fast: Ema::new(self.fast_updates),
-            slow: Ema::new(self.slow_updates),
+            fast: DecayingMean::new(self.fast_updates),
+            slow: DecayingMean::new(self.slow_updates),
             updates: 0,
         };
     }

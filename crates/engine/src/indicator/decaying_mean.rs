@@ -1,4 +1,4 @@
-//! A stream of observations in; a smoothed figure out. Floats are allowed here and in models only.
+//! Observations in; an average that forgets by half-lives, counted in updates, out.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 /// updates an old observation counts half of what it did. The first observation is the first value,
 /// so the average does not climb from zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ema {
+pub struct DecayingMean {
     alpha: f64,
     value: Option<f64>,
 }
 
-impl Ema {
+impl DecayingMean {
     /// An average of nothing yet. A half-life of zero updates follows the observation exactly.
     pub fn new(half_life_updates: u32) -> Self {
         let alpha = match half_life_updates {
@@ -64,28 +64,28 @@ mod tests {
 
     #[test]
     fn first_observation_is_the_first_value() {
-        let mut ema = Ema::new(10);
-        assert_eq!(ema.value(), None);
-        assert!((ema.update(61_600.0) - 61_600.0).abs() < 1e-9);
+        let mut mean = DecayingMean::new(10);
+        assert_eq!(mean.value(), None);
+        assert!((mean.update(61_600.0) - 61_600.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_step_is_half_followed_after_one_half_life() {
         for half_life in [1, 2, 7, 100, 5_000] {
-            let mut ema = Ema::new(half_life);
-            ema.update(0.0);
-            let value = (0..half_life).map(|_| ema.update(1.0)).last();
+            let mut mean = DecayingMean::new(half_life);
+            mean.update(0.0);
+            let value = (0..half_life).map(|_| mean.update(1.0)).last();
             assert!((value.unwrap_or(0.0) - 0.5).abs() < 1e-9, "half-life {half_life}: {value:?}");
         }
     }
 
     #[test]
     fn half_life_zero_follows_exactly_and_reset_forgets() {
-        let mut ema = Ema::new(0);
-        ema.update(1.0);
-        assert!((ema.update(5.0) - 5.0).abs() < f64::EPSILON);
-        ema.reset();
-        assert_eq!(ema.value(), None);
+        let mut mean = DecayingMean::new(0);
+        mean.update(1.0);
+        assert!((mean.update(5.0) - 5.0).abs() < f64::EPSILON);
+        mean.reset();
+        assert_eq!(mean.value(), None);
     }
 
     proptest! {
@@ -94,12 +94,12 @@ mod tests {
             half_life in 0..1_000_u32,
             seen in prop::collection::vec(-1e6..1e6_f64, 1..100),
         ) {
-            let mut ema = Ema::new(half_life);
+            let mut mean = DecayingMean::new(half_life);
             for &observation in &seen {
-                ema.update(observation);
+                mean.update(observation);
             }
             let (low, high) = seen.iter().fold((f64::MAX, f64::MIN), |(l, h), &x| (l.min(x), h.max(x)));
-            let value = ema.value().unwrap_or(f64::NAN);
+            let value = mean.value().unwrap_or(f64::NAN);
             prop_assert!(value >= low - 1e-6 && value <= high + 1e-6);
         }
     }
