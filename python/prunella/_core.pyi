@@ -4,16 +4,26 @@ from pathlib import Path
 from typing import Any, Self, final
 
 __all__ = [
+    "Atr",
+    "Bollinger",
+    "Ema",
     "HotLoop",
     "JournalReader",
     "JournalWriter",
+    "Macd",
     "Match",
     "Matching",
     "MerkleTree",
+    "Microprice",
+    "RealisedVolatility",
     "Recording",
+    "Rsi",
+    "Sma",
+    "Vwap",
     "Wallets",
     "__version__",
     "denial_reasons",
+    "fill_imbalance",
     "measure_session",
     "merkle_leaf",
     "order_states",
@@ -157,7 +167,6 @@ def measure_session(
     paths: Sequence[str], *, config: bytes, journal_dir: str
 ) -> tuple[list[int], list[int]]: ...
 def replay(journal_dir: str, *, from_snapshot: bool) -> dict[str, Any] | None: ...
-
 def run_backtest(
     *,
     config: bytes,
