@@ -71,6 +71,11 @@ bench: tools-found ## Print latency and throughput on this machine, beside other
 	@$(SYNC) --group bench
 	@$(RUN) prunella bench $(ARGS)
 
+.PHONY: bench-compare
+bench-compare: tools-found ## Measure and tell what changed since a report (BASE=file)
+	@$(SYNC) --group bench
+	@$(RUN) prunella bench --compare $(BASE) $(ARGS)
+
 .PHONY: services
 services: ## Install and start the servers that the tests use (Debian packages; needs root)
 	@bash .ci/services

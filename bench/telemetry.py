@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from prunella.bus import Topic
 from prunella.bus.router import Router
 from prunella.bus.zeromq import ZeroMqBus, role_password
 from prunella.cli.clock import SystemClock
+from prunella.evaluation.bench import Latency, latency
 from prunella.telemetry import Readings
 from prunella.telemetry.processes import Components, ProcessCollector
 from prunella.telemetry.scrape import Target
@@ -45,7 +47,7 @@ def main() -> None:
         sockets = (Path(folder) / "in.sock", Path(folder) / "out.sock")
         command = [sys.executable, __file__, "--route", *map(str, sockets)]
         with subprocess.Popen(command) as router:
-            carrying(*sockets)
+            print(latency("bus, 2 kB, publish to receive", carrying(*sockets)))
             watching(sockets, seconds)
             router.terminate()
 
@@ -66,8 +68,19 @@ def imports() -> None:
         print(f"import {title:34} {times[3] * 1e3:7.1f} ms of CPU")
 
 
-def carrying(inlet: Path, outlet: Path) -> None:
-    """From `publish` to `receive`, through the router, one message at a time as collectors send."""
+def figures(*, quick: bool) -> Iterable[Latency]:
+    """The bus, for `prunella bench`; the other measurements are printed by this file alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        sockets = (Path(folder) / "in.sock", Path(folder) / "out.sock")
+        command = [sys.executable, __file__, "--route", *map(str, sockets)]
+        with subprocess.Popen(command) as router:
+            taken = carrying(*sockets, MESSAGES // 20 if quick else MESSAGES)
+            router.terminate()
+    yield latency("bus, 2 kB, publish to receive", taken)
+
+
+def carrying(inlet: Path, outlet: Path, messages: int = MESSAGES) -> list[int]:
+    """Nanoseconds from `publish` to `receive` through the router, one message at a time."""
     watch = bus_of("watch", inlet, outlet)
     agent = bus_of("agent-cpu", inlet, outlet)
     inbox, topic = agent.subscribe("local/cpu/"), str(Topic(domain="cpu", source="host"))
@@ -77,19 +90,17 @@ def carrying(inlet: Path, outlet: Path) -> None:
     while inbox.receive(0.2) is not None:
         pass
     taken: list[int] = []
-    for _ in range(MESSAGES):
+    for _ in range(messages):
         began_ns = time.perf_counter_ns()
         watch.publish(topic, payload, kind="readings", now_ns=1)
         if inbox.receive(1.0) is not None:
             taken.append(time.perf_counter_ns() - began_ns)
-    taken.sort()
-    shown = "  ".join(
-        f"{name} {taken[min(len(taken) - 1, int(len(taken) * share))] / 1e3:.0f}"
-        for name, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0))
-    )
-    print(f"bus, 2 kB, us: {shown}  (lost {inbox.lost} of {MESSAGES})")
+    lost = inbox.lost
     watch.close()
     agent.close()
+    if lost:
+        print(f"bus: lost {lost} of {messages}")
+    return taken
 
 
 def watching(sockets: tuple[Path, Path], seconds: float) -> None:

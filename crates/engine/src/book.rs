@@ -97,6 +97,22 @@ impl Book {
         slots.iter().rev().filter(|slot| slot.quantity.0 != 0).copied()
     }
 
+    /// See [`microprice`]; from the best levels.
+    pub fn microprice(&self) -> Option<Price> {
+        let (bid, ask) = self.top()?;
+        microprice(bid, ask)
+    }
+
+    /// `(bids − asks) / (bids + asks)` over the best `levels` of each side, in parts per million:
+    /// 1,000,000 when only bids rest, −1,000,000 when only asks do.
+    pub fn imbalance_ppm(&self, levels: usize) -> Option<i64> {
+        let total = |side| -> i128 {
+            self.levels(side).take(levels).map(|level| i128::from(level.quantity.0)).sum()
+        };
+        let (bids, asks) = (total(Side::Buy), total(Side::Sell));
+        (bids + asks > 0).then(|| ((bids - asks) * 1_000_000 / (bids + asks)) as i64)
+    }
+
     /// SHA-256 of the lines `b PRICE QUANTITY` then `a PRICE QUANTITY`, best first, joined by
     /// newlines, numbers in plain notation without trailing zeros. Two books are the same exactly
     /// when their digests are.
@@ -113,6 +129,18 @@ impl Book {
         }
         Sha256::digest(text.as_bytes()).into()
     }
+}
+
+/// The price between bid and ask, nearer to the side that has less resting on it, because that side
+/// gives way first: `(bid · ask_quantity + ask · bid_quantity) / (bid_quantity + ask_quantity)`,
+/// rounded down.
+#[inline]
+pub fn microprice(bid: Level, ask: Level) -> Option<Price> {
+    let weighted = i128::from(bid.price.0) * i128::from(ask.quantity.0)
+        + i128::from(ask.price.0) * i128::from(bid.quantity.0);
+    let total = i128::from(bid.quantity.0) + i128::from(ask.quantity.0);
+    // Between two prices that are i64, so it fits.
+    (total > 0).then(|| Price((weighted / total) as i64))
 }
 
 /// One side, sorted from the furthest level to the best.

@@ -10,7 +10,7 @@
 //! venue's ticker several times in a row leads from `Live` back to `Buffering`; the caller fetches a
 //! new snapshot whenever a [`Change`] says so. Nothing is ever guessed over a gap.
 
-use crate::book::Book;
+use crate::book::{Book, microprice};
 use crate::cross_check::{CrossCheck, Top};
 use crate::event::{Level, Side};
 use serde::{Deserialize, Serialize};
@@ -352,30 +352,19 @@ impl Market {
         }
     }
 
-    /// The price between bid and ask, nearer to the side that has less resting on it, because that
-    /// side gives way first: `(bid · ask_quantity + ask · bid_quantity) / (bid_quantity +
-    /// ask_quantity)`, rounded down.
+    /// See [`crate::book::microprice`]; from [`Market::top`].
     #[inline]
     pub fn microprice(&self) -> Option<Price> {
         let (bid, ask) = self.top()?;
-        let weighted = i128::from(bid.price.0) * i128::from(ask.quantity.0)
-            + i128::from(ask.price.0) * i128::from(bid.quantity.0);
-        let total = i128::from(bid.quantity.0) + i128::from(ask.quantity.0);
-        // Between two prices that are i64, so it fits.
-        (total > 0).then(|| Price((weighted / total) as i64))
+        microprice(bid, ask)
     }
 
-    /// `(bids − asks) / (bids + asks)` over the best `levels` of each side, in parts per million:
-    /// 1,000,000 when only bids rest, −1,000,000 when only asks do.
+    /// See [`Book::imbalance_ppm`]; only while the book is live.
     pub fn imbalance_ppm(&self, levels: usize) -> Option<i64> {
         if self.status != MarketStatus::Live {
             return None;
         }
-        let total = |side| -> i128 {
-            self.book.levels(side).take(levels).map(|level| i128::from(level.quantity.0)).sum()
-        };
-        let (bids, asks) = (total(Side::Buy), total(Side::Sell));
-        (bids + asks > 0).then(|| ((bids - asks) * 1_000_000 / (bids + asks)) as i64)
+        self.book.imbalance_ppm(levels)
     }
 
     fn forget(&mut self) {

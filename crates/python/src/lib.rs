@@ -1,6 +1,7 @@
 //! The compiled core as Python sees it: `prunella._core`. The only crate that knows `PyO3`.
 
 mod backtest;
+mod book;
 mod hot_loop;
 mod indicators;
 mod journal;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::backtest::{replay_orders, run_backtest};
+    #[pymodule_export]
+    use super::book::Book;
     #[pymodule_export]
     use super::hot_loop::{HotLoop, measure_session, replay};
     #[pymodule_export]

@@ -328,21 +328,38 @@ def replay(
 
 
 @app.command()
-def bench(
+def bench(  # noqa: PLR0917  options of a command are given by name
     recordings: Annotated[
         str,
         typer.Option("--market", help="Recorded session(s), separated by commas."),
     ] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A benchmark by name; may be repeated.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often each runs.")] = 3,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="As little work as shows an order of magnitude.")
+    ] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Where the report goes; else .prunella/bench/.")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option("--compare", help="An earlier report, to tell what changed.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Measure tick-to-order, replay, journal and detection on this machine."""
-    from prunella.cli.measure import run_benchmarks  # noqa: PLC0415
+    """Measure the core and everything in bench/ on this machine, beside other systems."""
+    from prunella.cli.measure import Asked, run_benchmarks  # noqa: PLC0415
 
-    run_benchmarks(
-        tuple(part for part in recordings.split(",") if part),
-        console=console,
-        json_output=json_output,
+    asked = Asked(
+        recordings=tuple(part for part in recordings.split(",") if part),
+        only=tuple(only or ()),
+        rounds=rounds,
+        quick=quick,
+        file=file,
+        base=base,
     )
+    run_benchmarks(asked, console=console, json_output=json_output)
 
 
 @app.command()

@@ -33,8 +33,8 @@ SETTINGS = TradingSettings(
 )
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations in microseconds, of how many."""
+class Latency(msgspec.Struct, frozen=True, kw_only=True, tag="latency"):
+    """Durations in microseconds, of how many; `system` is whose, where peers stand beside."""
 
     name: str
     goal: str
@@ -43,6 +43,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p99_us: float
     p999_us: float
     max_us: float
+    system: str = "prunella"
 
     def __str__(self) -> str:
         """One line for a terminal."""
@@ -53,12 +54,13 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """How many a second."""
+class Rate(msgspec.Struct, frozen=True, kw_only=True, tag="rate"):
+    """How many a second; `system` is whose."""
 
     name: str
     goal: str
     per_second: float
+    system: str = "prunella"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +102,9 @@ def measure(recordings: Sequence[str], clock: Clock) -> Figures:
     )
 
 
-def latency(name: str, values_ns: Sequence[int], *, goal: str = "") -> Latency:
+def latency(
+    name: str, values_ns: Sequence[int], *, goal: str = "", system: str = "prunella"
+) -> Latency:
     """Percentiles of durations in nanoseconds.
 
     Example:
@@ -120,6 +124,7 @@ def latency(name: str, values_ns: Sequence[int], *, goal: str = "") -> Latency:
         p99_us=at(0.99),
         p999_us=at(0.999),
         max_us=ordered[-1] / 1_000,
+        system=system,
     )
 
 

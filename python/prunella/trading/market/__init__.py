@@ -2,6 +2,7 @@
 
 import msgspec
 
+from prunella.trading.market.book import Book as Book
 from prunella.values import parse_fixed
 
 RAW_MAX = 2**63 - 1
