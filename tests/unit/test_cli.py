@@ -39,7 +39,7 @@ HELP = {
     "ledger verify": ("Check the ledger offline", "first bad entry", "--checkpoint", "--key"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
-    "bench": ("Measure", "tick-to-order", "--json"),
+    "bench": ("Measure", "beside other systems", "--only", "--compare", "--json"),
 }
 
 
