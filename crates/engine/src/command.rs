@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::event::Command;
 use crate::output::{Output, Reflex};
 use crate::risk::TradingState;
+use crate::schedule::ParentState;
 use values::{Nanos, VenueId};
 
 /// Why a command is not carried out: `CATEGORY_CONDITION`.
@@ -13,6 +14,14 @@ pub enum CommandRefusal {
     VenueUnknown,
     /// The rate is not lower than the configured one, or below 1.
     RateNotLower,
+    /// There is no such order, or it has ended.
+    OrderUnknown,
+    /// The order cannot be worked like that.
+    OrderInvalid(&'static str),
+    /// The order is in a state that does not allow it.
+    OrderState,
+    /// As many orders as the core keeps are open.
+    OrdersFull,
 }
 
 impl CommandRefusal {
@@ -21,6 +30,22 @@ impl CommandRefusal {
         match self {
             Self::VenueUnknown => "VENUE_UNKNOWN",
             Self::RateNotLower => "RATE_NOT_LOWER",
+            Self::OrderUnknown => "ORDER_UNKNOWN",
+            Self::OrderInvalid(_) => "ORDER_INVALID",
+            Self::OrderState => "ORDER_STATE",
+            Self::OrdersFull => "ORDERS_FULL",
+        }
+    }
+
+    /// The same for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::VenueUnknown => "there is no such venue",
+            Self::RateNotLower => "expected a rate below the configured one and at least 1",
+            Self::OrderUnknown => "there is no such open order",
+            Self::OrderInvalid(problem) => problem,
+            Self::OrderState => "the order is in a state that does not allow it",
+            Self::OrdersFull => "too many orders are open; cancel some first",
         }
     }
 }
@@ -43,6 +68,17 @@ impl Engine {
                 let rate = &self.venues[venue.index()].rate;
                 (!rate.takes_lease(*per_second, lease)).then_some(CommandRefusal::RateNotLower)
             }
+            Command::Submit(spec) => self.submit_refusal(spec),
+            Command::Amend { id, change } => self.amend_refusal(*id, change),
+            Command::CancelOrder(id) => self.move_refusal(*id, ParentState::Ending),
+            Command::PauseOrder(id) => self.move_refusal(*id, ParentState::Paused),
+            Command::ResumeOrder(id) => match self.parents.get(*id) {
+                Some(parent) if parent.state != ParentState::Paused => {
+                    Some(CommandRefusal::OrderState)
+                }
+                Some(_) => None,
+                None => Some(CommandRefusal::OrderUnknown),
+            },
             _ => None,
         }
     }
@@ -61,6 +97,7 @@ impl Engine {
                 self.state = TradingState::Halted;
                 self.counters.kills += 1;
                 outputs.push(Output::Reflex { venue: None, reflex: Reflex::Killed });
+                self.end_parents(now_ns, None, outputs);
                 self.cancel_all(now_ns, None);
             }
             Command::Halt(None) => self.state = TradingState::Halted,
@@ -72,7 +109,10 @@ impl Engine {
                     venue.is_halted = false;
                 }
             }
-            Command::CancelAll(venue) => self.cancel_all(now_ns, *venue),
+            Command::CancelAll(venue) => {
+                self.end_parents(now_ns, *venue, outputs);
+                self.cancel_all(now_ns, *venue);
+            }
             Command::SwitchVenue(venue) => self.active_venue = *venue,
             Command::SetOrderRate { venue, per_second, until_ns, lease } => {
                 self.venues[venue.index()].rate.lease(lease, *per_second, *until_ns);
@@ -86,6 +126,13 @@ impl Engine {
                 self.is_shutting_down = true;
                 self.cancel_all(now_ns, None);
             }
+            Command::Submit(spec) => {
+                self.submit(now_ns, self.manual(), *spec, outputs);
+            }
+            Command::Amend { id, change } => self.amend(now_ns, *id, change, outputs),
+            Command::CancelOrder(id) => self.cancel_parent(now_ns, *id, outputs),
+            Command::PauseOrder(id) => self.pause(now_ns, *id, outputs),
+            Command::ResumeOrder(id) => self.unpause(now_ns, *id, outputs),
         }
     }
 }

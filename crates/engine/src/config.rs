@@ -111,6 +111,46 @@ impl StrategyConfig {
     }
 }
 
+/// What a venue charges, parts per million of the traded value; negative is paid to us.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueFees {
+    /// For resting.
+    pub maker_ppm: i32,
+    /// For taking.
+    pub taker_ppm: i32,
+}
+
+/// How orders are routed and kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutionConfig {
+    /// Fees by venue, in the order of the venues; a venue without an entry charges nothing.
+    pub fees: Vec<VenueFees>,
+    /// What a second of order latency is worth, parts per million of the price.
+    pub latency_ppm_per_s: u32,
+    /// How much dearer it is to add to a full position at a venue, parts per million; taking from
+    /// it is as much cheaper, so that what is closed is closed where it is held.
+    pub inventory_ppm: u32,
+    /// Without the user stream for this long, everything of ours at the venue is cancelled.
+    pub user_lost_cancel_ns: Nanos,
+    /// How often an order that provably never arrived is sent again under its own id.
+    pub resends_max: u8,
+}
+
+impl Default for ExecutionConfig {
+    fn default() -> Self {
+        Self {
+            fees: Vec::new(),
+            // The median move of a liquid market within a second.
+            latency_ppm_per_s: 100,
+            inventory_ppm: 20,
+            user_lost_cancel_ns: 5_000_000_000,
+            resends_max: 1,
+        }
+    }
+}
+
 /// Everything that the core needs to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +169,9 @@ pub struct CoreConfig {
     pub strategies: Vec<StrategyConfig>,
     /// Loss since the start of the run, realised and unrealised, at which only reducing is allowed.
     pub loss_max: Money,
+    /// How orders are routed and kept.
+    #[serde(default)]
+    pub execution: ExecutionConfig,
 }
 
 impl CoreConfig {
@@ -141,6 +184,16 @@ impl CoreConfig {
     pub fn instrument_name(&self, market: MarketId) -> &str {
         let config = &self.markets[market.index()];
         self.instruments.get(usize::from(config.instrument)).unwrap_or(&config.symbol)
+    }
+
+    /// What a venue charges.
+    pub fn fees(&self, venue: usize) -> VenueFees {
+        self.execution.fees.get(venue).copied().unwrap_or_default()
+    }
+
+    /// Whether two markets trade the same instrument.
+    pub fn is_same_instrument(&self, one: usize, other: usize) -> bool {
+        self.markets[one].instrument == self.markets[other].instrument
     }
 
     /// What would make it impossible to trade with, in words for a person; the shell checks ranges

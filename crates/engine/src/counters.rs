@@ -5,7 +5,7 @@ use crate::reason::DenialReason;
 use serde::{Deserialize, Serialize};
 
 /// How many kinds of reflexes there are.
-const REFLEXES: usize = 6;
+const REFLEXES: usize = 7;
 
 /// Counts of one venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

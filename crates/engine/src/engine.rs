@@ -13,6 +13,7 @@ use crate::rate::OrderRate;
 use crate::reconcile::Stage;
 use crate::request::Request;
 use crate::risk::{Intent, TradingState};
+use crate::schedule::Parents;
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,6 +39,10 @@ pub(crate) struct VenueState {
     pub breaker: Breaker,
     pub rate: OrderRate,
     pub is_user_up: bool,
+    /// Since when the user stream is away; `None` while it is up, or when that has been acted on.
+    pub user_lost_ns: Option<Nanos>,
+    /// Running estimate of the time from sending an order to the venue's word on it.
+    pub latency_ns: Nanos,
     pub is_halted: bool,
     /// The venue said "too many requests": no new order before this.
     pub held_until_ns: Nanos,
@@ -59,7 +64,10 @@ pub(crate) struct MarketState {
     pub fresh_ns: Nanos,
     /// The last microprice, to value the position with.
     pub mark: Price,
+    /// All that has traded there publicly.
+    pub traded: i128,
     pub position: Position,
+    /// By strategy; the last is people's.
     pub by_strategy: Vec<Position>,
     pub fills: FillLog,
     /// Base balance at the first reconciliation, less our position then.
@@ -83,6 +91,7 @@ pub struct Engine {
     pub(crate) markets: Vec<MarketState>,
     pub(crate) strategies: Vec<StrategyState>,
     pub(crate) orders: OrderTable,
+    pub(crate) parents: Parents,
     pub(crate) orders_made: u32,
     /// Not before this does a strategy try the same side again after a refusal; by strategy,
     /// market and side.
@@ -107,6 +116,8 @@ impl Engine {
             breaker: Breaker::new(venue),
             rate: OrderRate::new(venue.order_rate_per_second),
             is_user_up: false,
+            user_lost_ns: None,
+            latency_ns: 0,
             is_halted: false,
             held_until_ns: 0,
             freshness: Freshness::Never,
@@ -120,8 +131,9 @@ impl Engine {
             market: Market::new(),
             fresh_ns: 0,
             mark: Price::ZERO,
+            traded: 0,
             position: Position::default(),
-            by_strategy: vec![Position::default(); config.strategies.len()],
+            by_strategy: vec![Position::default(); config.strategies.len() + 1],
             fills: FillLog::default(),
             baseline: None,
             is_agreed: false,
@@ -140,8 +152,9 @@ impl Engine {
                 })
                 .collect(),
             orders: OrderTable::default(),
+            parents: Parents::default(),
             orders_made: 0,
-            retry_ns: vec![0; config.strategies.len() * config.markets.len() * 2],
+            retry_ns: vec![0; (config.strategies.len() + 1) * config.markets.len() * 2],
             counters: Counters::new(config.venues.len()),
             state: TradingState::Active,
             is_shutting_down: false,
@@ -187,6 +200,7 @@ impl Engine {
     /// Takes all memory that trading needs, so that a step takes none.
     fn reserve(&mut self) {
         self.orders.reserve();
+        self.parents.reserve();
         self.intents.reserve(16);
         for market in &mut self.markets {
             market.fills.reserve();
@@ -214,7 +228,7 @@ impl Engine {
             Event::Started => self.restarted(now_ns),
             Event::Malformed { venue, channel } => self.missed(now_ns, venue, channel),
             Event::ChannelUp { venue, channel } => self.channel_up(now_ns, venue, channel),
-            Event::ChannelDown { venue, channel } => self.channel_down(venue, channel),
+            Event::ChannelDown { venue, channel } => self.channel_down(now_ns, venue, channel),
             Event::Order { venue, ref report } => self.on_report(now_ns, venue, report, outputs),
             Event::Failed { venue, purpose, failure } => {
                 self.on_failure(now_ns, venue, purpose, failure, outputs);
@@ -265,6 +279,13 @@ impl Engine {
         if change == Change::Updated {
             self.look(now_ns, id, true, outputs);
         }
+        if !self.parents.open().is_empty() {
+            let traded_at = match *event {
+                Event::Trade { price, .. } => Some(price),
+                _ => None,
+            };
+            self.watch_stops(now_ns, id, traded_at, outputs);
+        }
     }
 
     /// A frame could not be read: what it said has to be fetched.
@@ -293,13 +314,14 @@ impl Engine {
             Channel::User => {
                 if let Some(state) = self.venues.get_mut(venue.index()) {
                     state.is_user_up = true;
+                    state.user_lost_ns = None;
                     self.begin_reconciliation(now_ns, venue);
                 }
             }
         }
     }
 
-    fn channel_down(&mut self, venue: VenueId, channel: Channel) {
+    fn channel_down(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
         match channel {
             Channel::Market => self.each_market_of(venue, |state| {
                 state.market.on_channel_down();
@@ -308,6 +330,7 @@ impl Engine {
             Channel::User => {
                 if let Some(state) = self.venues.get_mut(venue.index()) {
                     state.is_user_up = false;
+                    state.user_lost_ns = Some(now_ns);
                     state.stage = Stage::Waiting;
                 }
             }
@@ -363,8 +386,9 @@ impl MarketState {
             Event::BookTicker { update_id, bid, ask, .. } => {
                 self.market.on_ticker(now_ns, Top { update_id, bid, ask })
             }
-            Event::Trade { trade_id, .. } => {
+            Event::Trade { trade_id, quantity, .. } => {
                 self.market.on_trade(now_ns, trade_id);
+                self.traded += i128::from(quantity.0.max(0));
                 Change::None
             }
             _ => Change::None,

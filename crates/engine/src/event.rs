@@ -1,5 +1,6 @@
 //! What the core is told: decoded market data, venue answers, commands and time.
 
+use crate::schedule::ParentSpec;
 use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, VenueId};
 
 /// One price level; quantity zero removes it.
@@ -40,6 +41,8 @@ pub enum TimeInForce {
     GoodTillCancel,
     /// Takes what it can at once; the rest is cancelled.
     ImmediateOrCancel,
+    /// Takes all of it at once, or nothing.
+    FillOrKill,
 }
 
 /// An order's state in the venue's words.
@@ -170,6 +173,33 @@ pub enum Command {
     ReleaseLease(String),
     /// Stop cleanly: cancel everything, then no more orders (the process is going down).
     Shutdown,
+    /// Take in an order of a person.
+    Submit(ParentSpec),
+    /// Change one.
+    Amend {
+        /// Which.
+        id: u32,
+        /// What changes.
+        change: Amendment,
+    },
+    /// Cancel one.
+    CancelOrder(u32),
+    /// Let one rest.
+    PauseOrder(u32),
+    /// Let it go on.
+    ResumeOrder(u32),
+}
+
+/// What of an order that the core keeps is to change; what is not given stays.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Amendment {
+    /// A new limit price.
+    pub limit: Option<Price>,
+    /// A new quantity, all told: what is filled already counts.
+    pub quantity: Option<Quantity>,
+    /// A new trigger of a stop.
+    pub trigger: Option<Price>,
 }
 
 /// What happened. Every event has been journaled as raw bytes before the core is told.

@@ -10,6 +10,7 @@ use crate::reason::DenialReason;
 use crate::reconcile::Stage;
 use crate::request::REQUEST_LIFE_NS;
 use crate::risk::{Intent, PlaceIntent, Situation, TradingState, check};
+use crate::routing::Want;
 use crate::strategy::View;
 use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
 
@@ -20,6 +21,10 @@ const RETRY_NS: Nanos = 250_000_000;
 const NEW_ORDER_REJECTED: i32 = -2010;
 /// "Order does not exist."
 pub(crate) const NO_SUCH_ORDER: i32 = -2013;
+/// A latency beyond this tells of an outage, which other gates see to.
+const LATENCY_NS_MAX: Nanos = 1_000_000_000;
+/// One over the weight of a new answer in the running latency.
+const LATENCY_WEIGHT: Nanos = 8;
 /// Added to the receive window before "does not exist" is believed: the two clocks differ.
 const CLOCK_MARGIN_NS: Nanos = 1_000_000_000;
 
@@ -93,13 +98,26 @@ impl Engine {
                 return;
             }
             Intent::Place(intent) => intent,
+            Intent::Route(intent) => {
+                return self.route_intent(now_ns, market, strategy, *intent, outputs);
+            }
+            Intent::Work(spec) => {
+                self.submit(now_ns, strategy, *spec, outputs);
+                return;
+            }
+            Intent::EndWork(id) => {
+                if self.parents.get(*id).is_some_and(|parent| parent.strategy == strategy) {
+                    self.cancel_parent(now_ns, *id, outputs);
+                }
+                return;
+            }
         };
         let slot = self.retry_slot(strategy, market, intent.side);
         if now_ns < self.retry_ns[slot] {
             return;
         }
         match check(intent, &self.situation(now_ns, market)) {
-            Ok(()) => self.place(now_ns, market, strategy, intent, outputs),
+            Ok(()) => self.place(now_ns, market, strategy, 0, intent, outputs),
             Err(reason) => {
                 self.retry_ns[slot] = now_ns + RETRY_NS;
                 self.counters.deny(reason);
@@ -108,11 +126,32 @@ impl Engine {
         }
     }
 
-    fn place(
+    /// An order whose venue the strategy leaves open.
+    fn route_intent(
         &mut self,
         now_ns: Nanos,
         market: MarketId,
         strategy: StrategyId,
+        intent: PlaceIntent,
+        outputs: &mut Vec<Output>,
+    ) {
+        let slot = self.retry_slot(strategy, market, intent.side);
+        if now_ns < self.retry_ns[slot] {
+            return;
+        }
+        let (is_pinned, reduce_only) = (false, false);
+        let want = Want { strategy, parent: 0, market, is_pinned, reduce_only, intent };
+        if self.route_order(now_ns, &want, outputs).is_err() {
+            self.retry_ns[slot] = now_ns + RETRY_NS;
+        }
+    }
+
+    pub(crate) fn place(
+        &mut self,
+        now_ns: Nanos,
+        market: MarketId,
+        strategy: StrategyId,
+        parent: u32,
         intent: &PlaceIntent,
         outputs: &mut Vec<Output>,
     ) {
@@ -130,15 +169,17 @@ impl Engine {
         self.venues[venue].breaker.sent(new.client_order_id);
         self.venues[venue].rate.sent(now_ns);
         self.counters.venues[venue].submitted += 1;
-        self.orders.insert(Order::new(new, now_ns));
+        self.orders.insert(Order { parent, ..Order::new(new, now_ns) });
         outputs.push(Output::Place(new));
     }
 
     /// What the risk check looks at, for an intent in this market now.
-    fn situation(&self, now_ns: Nanos, market: MarketId) -> Situation<'_> {
+    pub(crate) fn situation(&self, now_ns: Nanos, market: MarketId) -> Situation<'_> {
         let state = &self.markets[market.index()];
         let venue = &self.venues[self.venue_of(market).index()];
-        let (mut buying, mut selling, mut orders_open) = (0_i64, 0_i64, 0);
+        let mut buying = self.parents.reserved(market, Side::Buy);
+        let mut selling = self.parents.reserved(market, Side::Sell);
+        let mut orders_open = 0;
         for order in self.orders.open().iter().filter(|order| order.new.market == market) {
             orders_open += 1;
             match order.new.side {
@@ -188,7 +229,9 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let id = report.client_order_id;
-        let Some(market) = self.orders.get(id).map(|order| order.new.market) else {
+        let known =
+            self.orders.get(id).map(|order| (order.new.market, order.sent_ns, order.parent));
+        let Some((market, sent_ns, parent)) = known else {
             self.on_foreign(now_ns, venue);
             return;
         };
@@ -203,13 +246,45 @@ impl Engine {
         if let Some(order) = self.orders.get_open_mut(id) {
             order.query.settle();
         }
+        if applied.is_first_word {
+            self.answered_after(venue, now_ns - sent_ns);
+        }
         let reflex = self.venues[venue.index()].breaker.succeeded(now_ns, id);
         self.note(venue, reflex, outputs);
         self.take_in(now_ns, market, &applied, outputs);
         self.finish_reconciliation(venue, outputs);
         if applied.ended.is_some() {
+            if parent > 0 {
+                self.child_ended(now_ns, parent, applied.ended, outputs);
+            }
             self.look(now_ns, market, false, outputs);
         }
+    }
+
+    /// A child of an order that the core keeps has ended: what is left of it may go on.
+    fn child_ended(
+        &mut self,
+        now_ns: Nanos,
+        parent: u32,
+        ended: Option<OrderState>,
+        outputs: &mut Vec<Output>,
+    ) {
+        if ended == Some(OrderState::Rejected) {
+            self.child_rejected(now_ns, parent, outputs);
+        }
+        self.work_one(now_ns, parent, outputs);
+    }
+
+    /// A venue's order latency: the average over the last dozen or so orders, so that one slow
+    /// answer does not send everything elsewhere.
+    fn answered_after(&mut self, venue: VenueId, took_ns: Nanos) {
+        let took_ns = took_ns.clamp(0, LATENCY_NS_MAX);
+        let latency_ns = &mut self.venues[venue.index()].latency_ns;
+        *latency_ns = if *latency_ns == 0 {
+            took_ns
+        } else {
+            *latency_ns + (took_ns - *latency_ns) / LATENCY_WEIGHT
+        };
     }
 
     /// Books what a report or a trade brought.
@@ -236,6 +311,9 @@ impl Engine {
             state.position.fill(new.side, done.price, done.quantity, done.fee);
             let strategy = &mut state.by_strategy[usize::from(new.strategy.0)];
             strategy.fill(new.side, done.price, done.quantity, done.fee);
+            if fill.parent > 0 {
+                self.parents.fill(fill.parent, &done);
+            }
             outputs.push(Output::Filled {
                 market,
                 client_order_id: new.client_order_id,
@@ -300,7 +378,7 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let Some(order) = self.orders.get_open_mut(id) else { return };
-        let new = order.new;
+        let (new, parent) = (order.new, order.parent);
         let is_acknowledged = order.is_acknowledged;
         let venue = self.venue_of(new.market);
         // A quote that would have taken tells of the market, not of the venue's health.
@@ -316,6 +394,9 @@ impl Engine {
             self.withdraw(now_ns, new, outputs);
         } else if self.orders.advance(id, OrderState::Rejected) {
             self.counters.venues[venue.index()].rejected += 1;
+            if parent > 0 {
+                self.child_ended(now_ns, parent, Some(OrderState::Rejected), outputs);
+            }
         }
         let slot = self.retry_slot(new.strategy, new.market, new.side);
         self.retry_ns[slot] = now_ns + RETRY_NS;

@@ -21,6 +21,7 @@ impl Engine {
         for index in 0..self.venues.len() {
             let venue = VenueId(index as u8);
             self.guard_freshness(now_ns, venue, outputs);
+            self.guard_user_stream(now_ns, venue, outputs);
             let state = &mut self.venues[index];
             state.rate.tick(now_ns);
             let reflex = state.breaker.tick(now_ns);
@@ -35,6 +36,20 @@ impl Engine {
                 self.lose(now_ns, id);
                 let reflex = self.breaker_failed(now_ns, venue, id);
                 self.note(venue, reflex, outputs);
+            }
+        }
+        self.work(now_ns, outputs);
+    }
+
+    /// Cancel-on-disconnect: fills would go unseen for too long.
+    fn guard_user_stream(&mut self, now_ns: Nanos, venue: VenueId, outputs: &mut Vec<Output>) {
+        let limit_ns = self.config.execution.user_lost_cancel_ns;
+        let state = &mut self.venues[venue.index()];
+        if state.user_lost_ns.is_some_and(|since_ns| now_ns - since_ns >= limit_ns) {
+            state.user_lost_ns = None;
+            if self.open_orders(venue).next().is_some() {
+                self.note(venue, Some(Reflex::UserLost), outputs);
+                self.cancel_all(now_ns, Some(venue));
             }
         }
     }

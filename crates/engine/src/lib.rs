@@ -3,6 +3,7 @@
 //! No clock, no socket, no randomness, no allocation in the steady state. Time comes with the event.
 //! [`engine::Engine::step`] is the door: an event goes in, orders, questions and records come out.
 
+mod amend;
 pub mod book;
 pub mod breaker;
 pub mod command;
@@ -25,6 +26,8 @@ pub mod reason;
 pub mod reconcile;
 pub mod request;
 pub mod risk;
+pub mod routing;
+pub mod schedule;
 pub mod strategy;
 mod view;
 

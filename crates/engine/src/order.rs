@@ -121,6 +121,10 @@ impl From<VenueOrderStatus> for OrderState {
 pub struct Order {
     /// What we sent.
     pub new: NewOrder,
+    /// The order that it is a child of; 0 for none.
+    pub parent: u32,
+    /// How often it was sent again, each time after proof that it had not arrived.
+    pub resends: u8,
     /// Where it stands.
     pub state: OrderState,
     /// The venue's id, once told.
@@ -146,6 +150,8 @@ impl Order {
     pub fn new(new: NewOrder, now_ns: Nanos) -> Self {
         Self {
             new,
+            parent: 0,
+            resends: 0,
             state: Submitted,
             venue_order_id: None,
             filled: Quantity::ZERO,
@@ -181,6 +187,8 @@ impl Order {
 pub struct Fill {
     /// Whose.
     pub order: NewOrder,
+    /// The order that it is a child of; 0 for none.
+    pub parent: u32,
     /// What.
     pub execution: Execution,
 }
@@ -381,7 +389,7 @@ fn contradict(order: &Order, theirs: Quantity, applied: &mut Applied) {
 fn fill(order: &mut Order, execution: Option<Execution>, applied: &mut Applied) {
     let Some(execution) = execution else { return };
     order.filled = Quantity(order.filled.0.saturating_add(execution.quantity.0));
-    applied.fill = Some(Fill { order: order.new, execution });
+    applied.fill = Some(Fill { order: order.new, parent: order.parent, execution });
     if order.filled > order.new.quantity {
         contradict(order, order.new.quantity, applied);
     }

@@ -2,7 +2,8 @@
 
 use crate::event::{Side, TimeInForce};
 use crate::reason::DenialReason;
-use values::{ClientOrderId, MarketId, Money, Price, Quantity, StrategyId, VenueId};
+use crate::schedule::{EndReason, ParentState};
+use values::{ClientOrderId, MarketId, Money, Nanos, Price, Quantity, StrategyId, VenueId};
 
 /// An order that passed every check.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,6 +39,8 @@ pub enum Reflex {
     BreakerClosed,
     /// The kill switch was thrown.
     Killed,
+    /// The user stream was away for too long: everything of ours there is cancelled.
+    UserLost,
 }
 
 impl Reflex {
@@ -50,6 +53,7 @@ impl Reflex {
             Self::BreakerHalfOpen => "breaker_half_open",
             Self::BreakerClosed => "breaker_closed",
             Self::Killed => "killed",
+            Self::UserLost => "user_lost",
         }
     }
 }
@@ -129,4 +133,39 @@ pub enum Output {
     },
     /// For the record: this venue's open orders and position agree with ours; trading may begin.
     Reconciled(VenueId),
+    /// For the record: what one venue offered when an order was routed. The orders of the decision
+    /// follow it, numbered from `decision` on.
+    Offered {
+        /// Number of the first order that was sent for it.
+        decision: u32,
+        /// Where.
+        market: MarketId,
+        /// Best bid.
+        bid: Price,
+        /// Best offer.
+        ask: Price,
+        /// How much rested within the order's limit, as far as the book was read.
+        depth: Quantity,
+        /// Fee of this order there.
+        fee_ppm: i64,
+        /// Running estimate of the order latency.
+        latency_ns: Nanos,
+        /// Expected cost of all of it there against the middle, fee included.
+        cost_ppm: i64,
+        /// The same with latency and inventory: the smallest wins.
+        score_ppm: i64,
+        /// Why nothing could be sent there.
+        obstacle: Option<DenialReason>,
+        /// How much was sent there.
+        share: Quantity,
+    },
+    /// For the record: an order that the core keeps moved on.
+    Parent {
+        /// Which.
+        id: u32,
+        /// To where.
+        state: ParentState,
+        /// Why it ends.
+        end: Option<EndReason>,
+    },
 }

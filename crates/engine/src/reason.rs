@@ -56,4 +56,12 @@ reasons! {
     OrdersOpenLimit = "ORDERS_OPEN_LIMIT",
     /// The loss since the start of the run is at its limit.
     LossLimit = "LOSS_LIMIT",
+    /// The book has too little resting within the price limit or the slippage bound.
+    DepthInsufficient = "DEPTH_INSUFFICIENT",
+    /// Another venue is the active one since a switch.
+    RouteSwitched = "ROUTE_SWITCHED",
+    /// It would trade with an order of our own.
+    RouteOwnOrder = "ROUTE_OWN_ORDER",
+    /// There is no position that it could make smaller.
+    NothingToReduce = "NOTHING_TO_REDUCE",
 }

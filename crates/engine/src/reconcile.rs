@@ -40,6 +40,7 @@ impl Engine {
         for (venue, config) in self.venues.iter_mut().zip(&self.config.venues) {
             venue.breaker.forget_probe(now_ns, config);
             venue.is_user_up = false;
+            venue.user_lost_ns = Some(now_ns);
             venue.stage = Stage::Waiting;
             venue.freshness = Freshness::Never;
             venue.account = Request::default();

@@ -12,6 +12,7 @@
 use crate::config::MarketConfig;
 use crate::event::{Side, TimeInForce};
 use crate::reason::DenialReason;
+use crate::schedule::ParentSpec;
 use values::{ClientOrderId, Money, Price, Quantity, notional};
 
 const MILLION: i128 = 1_000_000;
@@ -36,6 +37,12 @@ pub enum Intent {
     Place(PlaceIntent),
     /// Cancel that.
     Cancel(ClientOrderId),
+    /// Send this to whichever venue is best; only for orders that take at once.
+    Route(PlaceIntent),
+    /// Keep this and work it off.
+    Work(ParentSpec),
+    /// End what is kept.
+    EndWork(u32),
 }
 
 /// Whether the core may trade.

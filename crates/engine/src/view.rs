@@ -9,6 +9,7 @@ use crate::order::{Order, OrderState, OrderTable};
 use crate::position::Position;
 use crate::reconcile::Stage;
 use crate::risk::TradingState;
+use crate::schedule::Parents;
 use values::{MarketId, Money, Nanos, Price, StrategyId, VenueId};
 
 impl Engine {
@@ -35,6 +36,16 @@ impl Engine {
     /// All orders.
     pub fn orders(&self) -> &OrderTable {
         &self.orders
+    }
+
+    /// The orders that the core keeps and works off: stops, icebergs, schedules, people's orders.
+    pub fn parents(&self) -> &Parents {
+        &self.parents
+    }
+
+    /// Running estimate of a venue's order latency; zero before the first order.
+    pub fn order_latency_ns(&self, venue: VenueId) -> Nanos {
+        self.venues[venue.index()].latency_ns
     }
 
     /// Open orders of a venue.

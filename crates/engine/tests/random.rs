@@ -227,7 +227,11 @@ impl Life {
                 }
                 Output::Reconciled(venue) => self.reconciled[venue.index()] = true,
                 Output::Break { .. } => panic!("a truthful venue gives no break: {output:?}"),
-                Output::Reconnect(_) | Output::Denied { .. } | Output::Reflex { .. } => {}
+                Output::Reconnect(_)
+                | Output::Denied { .. }
+                | Output::Reflex { .. }
+                | Output::Offered { .. }
+                | Output::Parent { .. } => {}
             }
         }
         for market in 0..2 {

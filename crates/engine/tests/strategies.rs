@@ -26,8 +26,8 @@ fn own(number: u32, strategy: u8, side: Side, price: i64) -> Order {
 
 fn places(intents: &[Intent]) -> Vec<PlaceIntent> {
     let places = intents.iter().filter_map(|intent| match intent {
-        Intent::Place(place) => Some(*place),
-        Intent::Cancel(_) => None,
+        Intent::Place(place) | Intent::Route(place) => Some(*place),
+        _ => None,
     });
     places.collect()
 }

@@ -104,7 +104,7 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
     let quantity = view.sized(side, wanted);
     if quantity > Quantity::ZERO {
         *last_order_ns = Some(view.now_ns);
-        intents.push(Intent::Place(PlaceIntent {
+        intents.push(Intent::Route(PlaceIntent {
             side,
             price,
             quantity,

@@ -94,6 +94,7 @@ impl Requests {
                 TimeInForce::PostOnly => "&type=LIMIT_MAKER",
                 TimeInForce::GoodTillCancel => "&type=LIMIT&timeInForce=GTC",
                 TimeInForce::ImmediateOrCancel => "&type=LIMIT&timeInForce=IOC",
+                TimeInForce::FillOrKill => "&type=LIMIT&timeInForce=FOK",
             },
         );
         push(out, "&quantity=");

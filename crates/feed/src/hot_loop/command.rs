@@ -138,8 +138,7 @@ pub(super) fn translate(
         Told::ReleaseLease { lease_id } => Command::ReleaseLease(lease_id.clone()),
     };
     if let Some(refusal) = engine.refusal(&command) {
-        let text = "the core refuses it as things stand".to_owned();
-        return Err(Reply::refused(refusal.code(), text, now_ns));
+        return Err(Reply::refused(refusal.code(), refusal.text().to_owned(), now_ns));
     }
     Ok((command, replaced))
 }
