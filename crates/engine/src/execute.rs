@@ -55,6 +55,11 @@ impl Engine {
             let held = markets
                 .filter(|(_, config)| config.instrument == instrument)
                 .map(|(state, _)| state.by_strategy[index].quantity().0);
+            let own = self.orders.open().iter().filter(|order| {
+                usize::from(order.new.strategy.0) == index
+                    && self.config.is_same_instrument(order.new.market.index(), id.index())
+            });
+            let open_all_venues = own.count();
             let state = &self.markets[id.index()];
             let view = View {
                 now_ns,
@@ -69,6 +74,7 @@ impl Engine {
                 position: state.by_strategy[index].quantity(),
                 position_all_venues: Quantity(held.fold(0, i64::saturating_add)),
                 position_market: state.position.quantity(),
+                open_all_venues,
                 orders: self.orders.open(),
             };
             self.strategies[index].look(&self.config.strategies[index].kind, &view, &mut intents);

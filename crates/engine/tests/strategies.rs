@@ -66,6 +66,7 @@ proptest! {
             position: Quantity(held * LOT),
             position_all_venues: Quantity(held * LOT),
             position_market: Quantity(held * LOT),
+            open_all_venues: 0,
             orders: &orders,
         };
         let settings = market_maker::Settings {
@@ -133,7 +134,8 @@ proptest! {
                 position: Quantity(held),
                 position_all_venues: Quantity(held),
                 position_market: Quantity(held),
-                orders: &orders,
+                open_all_venues: 0,
+            orders: &orders,
             };
             let mut intents = Vec::new();
             momentum::take(&settings, &mut memory, &view, &mut intents);

@@ -1,15 +1,14 @@
 """What a person types: every command with its help; each body is a few lines of wiring."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from prunella import __version__
-from prunella.cli.output import print_json
+from prunella.cli.orders import order_app
+from prunella.cli.output import console, print_json
 from prunella.cli.stack import home_at, new_home
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
@@ -27,11 +26,7 @@ ledger_app = typer.Typer(
     help="The evidence: what was seen, decided and done.", no_args_is_help=True
 )
 app.add_typer(ledger_app, name="ledger")
-
-WIDTH_OF_FILES = 140
-"""A file or a pipe has no width of its own, and tables must not be crushed to 80 columns."""
-
-console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+app.add_typer(order_app, name="order")
 
 HomeOption = Annotated[
     Path | None,

@@ -1,10 +1,13 @@
 """What a stack can be told, what it answers, and the `Target` that carries it out."""
 
 from prunella.control.commands import (
+    AmendOrder,
     CancelAll,
+    CancelOrder,
     Command,
     Halt,
     Kill,
+    PauseOrder,
     Pin,
     Reduce,
     ReleaseLease,
@@ -13,18 +16,23 @@ from prunella.control.commands import (
     Request,
     Restart,
     Resume,
+    ResumeOrder,
     SetOrderRate,
     Start,
     Stop,
+    SubmitOrder,
     SwitchVenue,
 )
 from prunella.control.target import Target
 
 __all__ = [
+    "AmendOrder",
     "CancelAll",
+    "CancelOrder",
     "Command",
     "Halt",
     "Kill",
+    "PauseOrder",
     "Pin",
     "Reduce",
     "ReleaseLease",
@@ -33,9 +41,11 @@ __all__ = [
     "Request",
     "Restart",
     "Resume",
+    "ResumeOrder",
     "SetOrderRate",
     "Start",
     "Stop",
+    "SubmitOrder",
     "SwitchVenue",
     "Target",
 ]

@@ -5,6 +5,8 @@ that loosen (`Resume`, `Kill` re-arm by `Resume`) carry a person's name and are 
 A temporary tightening (`SetOrderRate`) carries its own end, so that nobody has to loosen it.
 """
 
+from typing import Literal
+
 import msgspec
 
 
@@ -103,6 +105,92 @@ class Pin(_Command, frozen=True, kw_only=True, tag="pin"):
     cpus: tuple[int, ...]
 
 
+class SubmitOrder(_Command, frozen=True, kw_only=True, tag="submit_order"):
+    """Take in an order of a person: the core keeps it, works it off and passes it by every check.
+
+    Prices and quantities are decimal text; empty text and zero mean "not given".
+
+    Attributes:
+        symbol: The instrument or a venue's symbol of it.
+        venue: The only venue that it may go to; empty: routed to the best.
+        side: Buy or sell.
+        quantity: All of it, base units.
+        style: How it is worked off.
+        limit: Never at a worse price; needed by `limit` and `iceberg`.
+        time_in_force: Of a `limit` order.
+        trigger: Of a `stop`: sells at or below, buys at or above.
+        trigger_on: Which price a `stop` waits for.
+        display: What an `iceberg` shows at a time.
+        slippage_ppm: How far from the middle a taking child may go, parts per million.
+        start_in_ns: When a schedule begins, from now.
+        duration_ns: For how long it runs.
+        interval_ns: The distance of its slices.
+        curve: Of a `vwap`: how much usually trades in each of equal parts of the time, relative
+            to each other; at most 32 parts.
+        share_ppm: Of a `pov`: share of the traded volume, parts per million.
+        reduce_only: Only as far as it makes a position smaller; ends when there is none.
+        worse_ppm_max: Stop when the average is worse than the arrival price by more; 0: never.
+        child_max: Largest child of a schedule; empty: three equal slices.
+    """
+
+    symbol: str
+    venue: str = ""
+    side: Literal["buy", "sell"]
+    quantity: str
+    style: Literal["limit", "market", "stop", "iceberg", "twap", "vwap", "pov"]
+    limit: str = ""
+    time_in_force: Literal["gtc", "ioc", "fok", "post_only"] = "gtc"
+    trigger: str = ""
+    trigger_on: Literal["trade", "mid"] = "trade"
+    display: str = ""
+    slippage_ppm: int = 1_000
+    start_in_ns: int = 0
+    duration_ns: int = 0
+    interval_ns: int = 0
+    curve: tuple[int, ...] = ()
+    share_ppm: int = 0
+    reduce_only: bool = False
+    worse_ppm_max: int = 0
+    child_max: str = ""
+
+
+class AmendOrder(_Command, frozen=True, kw_only=True, tag="amend_order"):
+    """Change an order that the core keeps; empty text leaves as it is.
+
+    The working part is cancelled, and what is left goes out anew once its end is proven: between
+    the two nothing works, and nothing can be filled twice.
+
+    Attributes:
+        order: Its number.
+        limit: A new limit price.
+        quantity: A new quantity, all told: what is filled counts.
+        trigger: A new trigger of a stop.
+    """
+
+    order: int
+    limit: str = ""
+    quantity: str = ""
+    trigger: str = ""
+
+
+class CancelOrder(_Command, frozen=True, kw_only=True, tag="cancel_order"):
+    """Cancel an order that the core keeps, with everything of it that works."""
+
+    order: int
+
+
+class PauseOrder(_Command, frozen=True, kw_only=True, tag="pause_order"):
+    """Let an order rest: its children are cancelled, none is sent until `ResumeOrder`."""
+
+    order: int
+
+
+class ResumeOrder(_Command, frozen=True, kw_only=True, tag="resume_order"):
+    """Let a paused order go on."""
+
+    order: int
+
+
 Command = (
     Kill
     | Halt
@@ -117,6 +205,11 @@ Command = (
     | Stop
     | Renice
     | Pin
+    | SubmitOrder
+    | AmendOrder
+    | CancelOrder
+    | PauseOrder
+    | ResumeOrder
 )
 
 
@@ -146,6 +239,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         code: `OK`, or the refusal's code such as `AUTHENTICATION_FAILED`.
         message: For people.
         replaced: The state that the command replaced, by name; enough to undo it.
+        order: Number of the order that the command made; 0 for none.
         seq: The target's journal entry of the command; 0 where it keeps none.
         at_ns: When it took effect, nanoseconds UTC.
     """
@@ -154,5 +248,6 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     code: str = "OK"
     message: str = ""
     replaced: dict[str, str] = msgspec.field(default_factory=dict)
+    order: int = 0
     seq: int = 0
     at_ns: int = 0

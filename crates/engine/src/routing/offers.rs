@@ -74,7 +74,7 @@ impl Engine {
         );
         let sent = Quantity(offers.sent());
         if sent == Quantity::ZERO {
-            let reason = self.why_not(want, &offers);
+            let reason = why_not(want, &offers);
             self.counters.deny(reason);
             outputs.push(Output::Denied { market: want.market, strategy: want.strategy, reason });
             return Err(reason);
@@ -152,18 +152,6 @@ impl Engine {
         }
     }
 
-    /// The reason of the market that was named or is active; else the first one's.
-    fn why_not(&self, want: &Want, offers: &Offers) -> DenialReason {
-        let all = offers.as_slice();
-        let first = all.iter().find(|offer| offer.is_active && offer.obstacle.is_some());
-        let first = first.or_else(|| all.iter().find(|offer| offer.obstacle.is_some()));
-        first.and_then(|offer| offer.obstacle).unwrap_or(if want.manner() == Manner::Rest {
-            DenialReason::QuantityLimit
-        } else {
-            DenialReason::DepthInsufficient
-        })
-    }
-
     pub(crate) fn offers(&self, now_ns: Nanos, want: &Want) -> Offers {
         let empty = Offer {
             market: want.market,
@@ -189,18 +177,18 @@ impl Engine {
                 self.config.is_same_instrument(index, want.market.index())
             };
             if is_candidate && offers.count < OFFERS_MAX {
-                offers.all[offers.count] = self.offer(now_ns, MarketId(index as u8), want, empty);
+                offers.all[offers.count] = self.offer(now_ns, MarketId(index as u8), want, &empty);
                 offers.count += 1;
             }
         }
         offers
     }
 
-    fn offer(&self, now_ns: Nanos, market: MarketId, want: &Want, empty: Offer) -> Offer {
+    fn offer(&self, now_ns: Nanos, market: MarketId, want: &Want, empty: &Offer) -> Offer {
         let (state, limits) = (&self.markets[market.index()], &self.config.markets[market.index()]);
         let venue = self.venue_of(market);
         let (side, manner) = (want.intent.side, want.manner());
-        let mut offer = Offer { market, is_active: venue == self.active_venue, ..empty };
+        let mut offer = Offer { market, is_active: venue == self.active_venue, ..*empty };
         offer.lot = limits.lot;
         offer.latency_ns = self.venues[venue.index()].latency_ns;
         let fees = self.config.fees(venue.index());
@@ -347,4 +335,16 @@ fn room(at: &Situation<'_>, side: Side) -> Quantity {
     };
     let most = at.limits.position_max.0;
     Quantity(most.saturating_sub(position).saturating_sub(open).max(0))
+}
+
+/// The reason of the market that was named or is active; else the first one's.
+fn why_not(want: &Want, offers: &Offers) -> DenialReason {
+    let all = offers.as_slice();
+    let first = all.iter().find(|offer| offer.is_active && offer.obstacle.is_some());
+    let first = first.or_else(|| all.iter().find(|offer| offer.obstacle.is_some()));
+    first.and_then(|offer| offer.obstacle).unwrap_or(if want.manner() == Manner::Rest {
+        DenialReason::QuantityLimit
+    } else {
+        DenialReason::DepthInsufficient
+    })
 }

@@ -11,7 +11,7 @@ mod parent;
 mod stop;
 mod work;
 
-pub use pace::{CURVE_MAX, Curve};
+pub use pace::{CURVE_MAX, Curve, Window};
 pub use parent::{
     EndReason, PARENT_TRANSITIONS, PARENTS_CLOSED_KEPT, PARENTS_OPEN_MAX, Parent, ParentSpec,
     ParentState, Parents, Style, TriggerOn,

@@ -16,10 +16,8 @@ impl Engine {
         traded_at: Option<Price>,
         outputs: &mut Vec<Output>,
     ) {
-        let mid = self.markets[market.index()].market.top().map(|(bid, ask)| {
-            // Both are positive, so the sum is halved without a sign to lose.
-            Price(bid.price.0 / 2 + ask.price.0 / 2 + (bid.price.0 % 2 + ask.price.0 % 2) / 2)
-        });
+        let top = self.markets[market.index()].market.top();
+        let mid = top.map(|(bid, ask)| Price(i64::midpoint(bid.price.0, ask.price.0)));
         let mut index = 0;
         while let Some(parent) = self.parents.open().get(index) {
             index += 1;

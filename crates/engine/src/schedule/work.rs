@@ -12,8 +12,8 @@ use crate::engine::Engine;
 use crate::event::{Side, TimeInForce};
 use crate::output::Output;
 use crate::reason::DenialReason;
-use crate::risk::PlaceIntent;
-use crate::routing::Want;
+use crate::risk::{PlaceIntent, check};
+use crate::routing::{Offer, Want};
 use values::{Nanos, Price, Quantity, StrategyId};
 
 /// A child that could not be sent, or did not fill, is tried again after this; shorter would spend
@@ -202,10 +202,16 @@ impl Engine {
     /// Whether all of it rests within the limit, at venues that may be used.
     fn has_depth(&self, now_ns: Nanos, want: &Want) -> Result<(), DenialReason> {
         let offers = self.offers(now_ns, want);
-        let able = offers.as_slice().iter().filter(|offer| offer.obstacle.is_none());
-        let depth: i64 = able.clone().map(|offer| offer.depth().min(offer.sendable).0).sum();
-        if able.count() > 0 && depth < want.intent.quantity.0 {
+        let able = || offers.as_slice().iter().filter(|offer| offer.obstacle.is_none());
+        let sum = |pick: fn(&Offer) -> Quantity| able().map(|offer| pick(offer).0).sum::<i64>();
+        let wanted = want.intent.quantity.0;
+        let Some(first) = able().next() else { return Ok(()) };
+        if sum(Offer::depth) < wanted {
             return Err(DenialReason::DepthInsufficient);
+        }
+        if sum(|offer| offer.sendable) < wanted {
+            // Whatever check is in the way of the whole.
+            check(&want.intent, &self.situation(now_ns, first.market))?;
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ pub struct View<'a> {
     pub position_all_venues: Quantity,
     /// All strategies' position in this market.
     pub position_market: Quantity,
+    /// How many orders this strategy has open in this instrument over all venues.
+    pub open_all_venues: usize,
     /// Every open order, of every strategy and market.
     pub orders: &'a [Order],
 }

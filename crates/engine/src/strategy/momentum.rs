@@ -95,7 +95,8 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
     }
     let last_order_ns = &mut memory.last_order_ns[usize::from(view.limits.instrument)];
     let is_cool = last_order_ns.is_none_or(|last_ns| view.now_ns - last_ns >= settings.cooldown_ns);
-    if !is_cool || view.own().next().is_some() {
+    // It may have been routed to any venue.
+    if !is_cool || view.open_all_venues > 0 {
         return;
     }
     let side = if lead_ppm > 0.0 { Side::Buy } else { Side::Sell };

@@ -1,5 +1,6 @@
 //! A control command as JSON in; a command of the core, and the reply with the state replaced, out.
 
+use super::orders::{self, Submitted};
 use engine::Engine;
 use engine::event::Command;
 use engine::risk::TradingState;
@@ -34,6 +35,25 @@ enum Told {
     ReleaseLease {
         lease_id: String,
     },
+    SubmitOrder(Box<Submitted>),
+    AmendOrder {
+        order: u32,
+        #[serde(default)]
+        limit: String,
+        #[serde(default)]
+        quantity: String,
+        #[serde(default)]
+        trigger: String,
+    },
+    CancelOrder {
+        order: u32,
+    },
+    PauseOrder {
+        order: u32,
+    },
+    ResumeOrder {
+        order: u32,
+    },
 }
 
 /// A command with who gave it and why.
@@ -52,13 +72,15 @@ pub(super) struct Reply {
     pub code: &'static str,
     pub message: String,
     pub replaced: BTreeMap<&'static str, String>,
+    /// Number of the order that the command made; 0 for none.
+    pub order: u32,
     pub seq: u64,
     pub at_ns: Nanos,
 }
 
 impl Reply {
     pub(super) fn refused(code: &'static str, message: String, at_ns: Nanos) -> Reply {
-        Reply { ok: false, code, message, replaced: BTreeMap::new(), seq: 0, at_ns }
+        Reply { ok: false, code, message, replaced: BTreeMap::new(), order: 0, seq: 0, at_ns }
     }
 
     pub(super) fn text(&self) -> String {
@@ -77,6 +99,10 @@ pub(super) fn state_name(state: TradingState) -> &'static str {
         TradingState::Reducing => "reducing",
         TradingState::Halted => "halted",
     }
+}
+
+fn invalid(text: String, now_ns: Nanos) -> Reply {
+    Reply::refused("ORDER_INVALID", text, now_ns)
 }
 
 /// The core's command and the state that it is going to replace; or the refusal.
@@ -136,6 +162,22 @@ pub(super) fn translate(
             }
         }
         Told::ReleaseLease { lease_id } => Command::ReleaseLease(lease_id.clone()),
+        Told::SubmitOrder(submitted) => {
+            Command::Submit(submitted.spec(engine, now_ns).map_err(|text| invalid(text, now_ns))?)
+        }
+        Told::AmendOrder { order, limit, quantity, trigger } => {
+            let change = orders::amendment(limit, quantity, trigger)
+                .map_err(|text| invalid(text, now_ns))?;
+            if let Some(parent) = engine.parents().get(*order) {
+                replaced.insert("quantity", parent.spec.quantity.to_string());
+                let limit = parent.spec.limit.map(|limit| limit.to_string());
+                replaced.insert("limit", limit.unwrap_or_default());
+            }
+            Command::Amend { id: *order, change }
+        }
+        Told::CancelOrder { order } => Command::CancelOrder(*order),
+        Told::PauseOrder { order } => Command::PauseOrder(*order),
+        Told::ResumeOrder { order } => Command::ResumeOrder(*order),
     };
     if let Some(refusal) = engine.refusal(&command) {
         return Err(Reply::refused(refusal.code(), refusal.text().to_owned(), now_ns));

@@ -10,6 +10,7 @@ mod command;
 mod gate;
 mod machine;
 mod measure;
+mod orders;
 mod pool;
 mod recovery;
 mod session;

@@ -2,6 +2,7 @@
 
 use super::command::state_name;
 use super::machine::Machine;
+use super::orders::{Shown, shown};
 use super::pool::{Outcomes, Pool};
 use crate::core::hex;
 use crate::histogram::Histogram;
@@ -62,6 +63,8 @@ struct Status<'a> {
     kills: u64,
     venues: Vec<Venue<'a>>,
     markets: Vec<Market<'a>>,
+    /// The orders that the core keeps and works off.
+    orders: Vec<Shown<'a>>,
     denied: BTreeMap<&'static str, u64>,
     realised_usd: f64,
     unrealised_usd: f64,
@@ -113,6 +116,8 @@ struct Venue<'a> {
     orders_unknown: usize,
     reflexes: BTreeMap<&'static str, u64>,
     requests: Outcomes,
+    /// The running estimate that routing goes by.
+    order_latency_ns: Nanos,
     placement: Latency,
     channel_failures: u64,
 }
@@ -185,6 +190,7 @@ pub(super) fn write(
         kills: engine.counters().kills,
         venues: (0..config.venues.len()).map(venue).collect(),
         markets: (0..config.markets.len()).map(|index| market_status(engine, index)).collect(),
+        orders: shown(engine),
         denied: DenialReason::ALL
             .iter()
             .map(|&reason| (reason.code(), engine.counters().denied(reason)))
@@ -249,6 +255,7 @@ fn venue_status<'a>(
         Reflex::BreakerOpened,
         Reflex::BreakerHalfOpen,
         Reflex::BreakerClosed,
+        Reflex::UserLost,
     ]
     .map(|reflex| (reflex.name(), reflex));
     Venue {
@@ -286,6 +293,7 @@ fn venue_status<'a>(
         orders_unknown: engine.orders_unknown(id),
         reflexes: reflexes.iter().map(|(name, reflex)| (*name, counters.reflex(*reflex))).collect(),
         requests: pool.outcomes,
+        order_latency_ns: engine.order_latency_ns(id),
         placement: latency(&pool.placement, MILLISECOND_BOUNDS_NS),
         channel_failures: channels[index * 2].1 + channels[index * 2 + 1].1,
     }

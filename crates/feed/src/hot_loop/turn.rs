@@ -443,10 +443,20 @@ impl Turn {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
         };
+        let is_submit = matches!(command, Command::Submit(_));
+        let made = if is_submit { self.machine.core.engine().parents().next_id() } else { 0 };
         let seq = self.order(command, order.actor, order.reason)?;
         self.settle()?;
         let at_ns = self.machine.last_ns();
-        Ok(Reply { ok: true, code: "OK", message: String::new(), replaced, seq, at_ns })
+        Ok(Reply {
+            ok: true,
+            code: "OK",
+            message: String::new(),
+            replaced,
+            order: made,
+            seq,
+            at_ns,
+        })
     }
 
     fn order(&mut self, command: Command, actor: String, reason: String) -> Result<u64, LoopError> {

@@ -7,7 +7,7 @@ import msgspec
 
 from prunella.trading.engine.replay import replay
 from prunella.trading.engine.session import SessionTimes, measure_session
-from prunella.trading.execution import VenueLimits
+from prunella.trading.execution import ExecutionSettings, VenueLimits
 from prunella.trading.market import Instrument, positive
 from prunella.trading.risk import RiskSettings
 from prunella.trading.strategy import StrategySettings
@@ -38,6 +38,7 @@ def core_config(
     markets: Sequence[MarketSettings],
     strategies: Mapping[str, StrategySettings],
     loss_max: str,
+    execution: ExecutionSettings | None = None,
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
@@ -51,6 +52,7 @@ def core_config(
         strategies: By name, in order.
         loss_max: Loss since the start of the run at which only reducing is allowed, quote units,
             decimal text.
+        execution: How orders are routed and kept; the defaults when not given.
 
     Raises:
         ValueError: A market names a venue that is not there, a strategy an instrument that is not
@@ -77,6 +79,7 @@ def core_config(
             _strategy(name, kind, instruments=instruments) for name, kind in strategies.items()
         ],
         "loss_max": positive("loss_max", loss_max),
+        "execution": (execution or ExecutionSettings()).raw(names),
     }
     return json.dumps(config, indent=2).encode()
 

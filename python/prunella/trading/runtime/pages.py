@@ -58,6 +58,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
             for venue in raw["venues"]
         },
         "markets": markets,
+        "orders": raw["orders"],
         "profit": {
             "realized": f"{raw['realised_usd']:.2f}",
             "unrealized": f"{raw['unrealised_usd']:.2f}",

@@ -15,15 +15,20 @@ import msgspec
 
 from prunella._core import HotLoop
 from prunella.control import (
+    AmendOrder,
     CancelAll,
+    CancelOrder,
     Halt,
     Kill,
+    PauseOrder,
     Reduce,
     ReleaseLease,
     Reply,
     Request,
     Resume,
+    ResumeOrder,
     SetOrderRate,
+    SubmitOrder,
     SwitchVenue,
 )
 from prunella.control.server import ControlServer
@@ -35,7 +40,22 @@ from prunella.trading.runtime.settings import TradingSettings
 from prunella.trading.venue import VenueEndpoint, read_venue_key
 from prunella.values import Clock, Home
 
-_COMMANDS = Kill | Halt | Reduce | Resume | CancelAll | SwitchVenue | SetOrderRate | ReleaseLease
+_COMMANDS = (
+    Kill
+    | Halt
+    | Reduce
+    | Resume
+    | CancelAll
+    | SwitchVenue
+    | SetOrderRate
+    | ReleaseLease
+    | SubmitOrder
+    | AmendOrder
+    | CancelOrder
+    | PauseOrder
+    | ResumeOrder
+)
+_PERSONS_ONLY = SubmitOrder | AmendOrder | ResumeOrder
 _COMMAND_TIMEOUT_S = 2.0
 """The hot thread answers within milliseconds; silent for this long, it hangs."""
 _LOOK_S = 0.1
@@ -155,11 +175,12 @@ class EngineService:
             name = type(command).__name__
             raise CommandUnsupportedError(f"the engine does not know {name}; ask the supervisor")
         if isinstance(command, Resume):
-            actor = request.actor.strip()
-            if not actor or actor.lower().startswith(_NOT_PERSONS):
+            if not _is_person(request.actor):
                 return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
             if not request.reason.strip():
                 return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
+        if isinstance(command, _PERSONS_ONLY) and not _is_person(request.actor):
+            return _refused("ORDER_NEEDS_PERSON", "only a named person may trade by hand")
         order = {
             "actor": request.actor,
             "reason": request.reason,
@@ -169,6 +190,11 @@ class EngineService:
         if text is None:
             raise TargetUnavailableError("the hot loop does not answer")
         return msgspec.json.decode(text, type=Reply)
+
+
+def _is_person(actor: str) -> bool:
+    name = actor.strip().lower()
+    return bool(name) and not name.startswith(_NOT_PERSONS)
 
 
 def _refused(code: str, message: str) -> Reply:

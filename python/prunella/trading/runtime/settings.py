@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from prunella.trading.engine import MarketSettings, core_config
-from prunella.trading.execution import VenueLimits
+from prunella.trading.execution import ExecutionSettings, VenueFees, VenueLimits
 from prunella.trading.market import Instrument, Listing, at_least
 from prunella.trading.risk import RiskSettings
 from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
@@ -20,6 +20,12 @@ def _limits() -> dict[str, VenueLimits]:
     # Binance counts 100 new orders in 10 s; 8 a second stays below it with a margin for bursts.
     limits = VenueLimits(order_rate_per_second=8)
     return {"primary": limits, "backup": limits}
+
+
+def _execution() -> ExecutionSettings:
+    # What the simulated exchanges of the stack charge.
+    fees = VenueFees(maker_ppm=1_000, taker_ppm=1_000)
+    return ExecutionSettings(fees={"primary": fees, "backup": fees})
 
 
 def _strategies() -> dict[str, StrategySettings]:
@@ -117,6 +123,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         loss_max: Loss since the start of the run at which only reducing is allowed, quote units.
         endpoints: Addresses by venue name; a venue without one is this stack's simulated exchange.
         loop: How the hot thread runs.
+        execution: How orders are routed over venues, and kept.
     """
 
     instrument: Instrument = msgspec.field(default_factory=_bitcoin)
@@ -135,6 +142,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     loss_max: str = "10000"
     endpoints: dict[str, VenueEndpoint] = msgspec.field(default_factory=dict)
     loop: LoopSettings = msgspec.field(default_factory=LoopSettings)
+    execution: ExecutionSettings = msgspec.field(default_factory=_execution)
 
     def __post_init__(self) -> None:
         """Refuses two answers to the question what is traded."""
@@ -155,6 +163,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             markets=list(self.markets()),
             strategies=self.strategies,
             loss_max=self.loss_max,
+            execution=self.execution,
         )
 
     def markets(self) -> Iterator[MarketSettings]:
