@@ -11,6 +11,7 @@ use crate::reconcile::Stage;
 use crate::request::REQUEST_LIFE_NS;
 use crate::risk::{Intent, PlaceIntent, Situation, TradingState, check};
 use crate::routing::Want;
+use crate::schedule::ParentState;
 use crate::strategy::View;
 use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
 
@@ -463,6 +464,9 @@ impl Engine {
         // Until the window ends the order may still sit in a socket's buffer and arrive; and this
         // may be the answer to a question that was asked a request's life ago.
         if now_ns > sent_ns + window_ns + CLOCK_MARGIN_NS + REQUEST_LIFE_NS {
+            if !is_acknowledged && self.resend(now_ns, id, outputs) {
+                return;
+            }
             if !is_acknowledged && self.orders.advance(id, OrderState::NotReceived) {
                 self.counters.venues[venue.index()].not_received += 1;
                 // It may have been the breaker's probe, which would wait for its answer for ever.
@@ -475,6 +479,47 @@ impl Engine {
             }
         }
         self.finish_reconciliation(venue, outputs);
+    }
+
+    /// Sends an order again under its own id, which provably never arrived: when it is still wanted,
+    /// passes every check, and has not been sent too often. Only a resting part of a kept order is:
+    /// one that takes was meant for a market that is gone, and a quote is made anew.
+    fn resend(&mut self, now_ns: Nanos, id: ClientOrderId, outputs: &mut Vec<Output>) -> bool {
+        let Some(order) = self.orders.get_open_mut(id) else { return false };
+        let (new, resends) = (order.new, order.resends);
+        let is_resting =
+            matches!(new.time_in_force, TimeInForce::GoodTillCancel | TimeInForce::PostOnly);
+        let is_wanted = is_resting
+            && !order.cancel.is_wanted()
+            && resends < self.config.execution.resends_max
+            && self.parents.get(order.parent).is_some_and(|parent| {
+                parent.state == ParentState::Working && parent.spec.limit == Some(new.price)
+            });
+        if !is_wanted {
+            return false;
+        }
+        let NewOrder { side, price, quantity, time_in_force, market, .. } = new;
+        let mut situation = self.situation(now_ns, market);
+        // It counts itself, because it may still have been working.
+        match side {
+            Side::Buy => situation.buying.0 -= quantity.0,
+            Side::Sell => situation.selling.0 -= quantity.0,
+        }
+        situation.orders_open = situation.orders_open.saturating_sub(1);
+        let intent = PlaceIntent { side, price, quantity, time_in_force };
+        if check(&intent, &situation).is_err() || !self.orders.advance(id, OrderState::Submitted) {
+            return false;
+        }
+        if let Some(order) = self.orders.get_open_mut(id) {
+            order.resends += 1;
+            order.sent_ns = now_ns;
+            order.query.settle();
+        }
+        let venue = self.venue_of(market).index();
+        self.venues[venue].breaker.sent(id);
+        self.venues[venue].rate.sent(now_ns);
+        outputs.push(Output::Place(new));
+        true
     }
 
     /// An order's fate is unknown from now on: keep its exposure, ask.

@@ -53,7 +53,11 @@ pub const TRANSITIONS: [(OrderState, &[OrderState]); 9] = [
         Submitted,
         &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, Unknown, NotReceived],
     ),
-    (Unknown, &[Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, NotReceived]),
+    (
+        Unknown,
+        // Submitted: sent again under its own id, after proof that it had not arrived.
+        &[Submitted, Accepted, PartiallyFilled, Filled, Rejected, Canceled, Expired, NotReceived],
+    ),
     (Accepted, &[PartiallyFilled, Filled, Canceled, Expired, Unknown]),
     (PartiallyFilled, &[Filled, Canceled, Expired, Unknown]),
     (Filled, &[]),

@@ -360,3 +360,28 @@ fn lost_user_stream_cancels_what_works_there_after_a_while() {
     assert!(cancelled(&pass(&mut desk, 4_900 * MS)).is_empty());
     assert_eq!(cancelled(&pass(&mut desk, 200 * MS)), [new.client_order_id]);
 }
+
+#[test]
+fn order_that_provably_never_arrived_is_sent_again_once_under_its_own_id() {
+    let mut desk = desk();
+    let price = BID - 10 * SCALE;
+    let pinned = |spec: ParentSpec| ParentSpec { is_pinned: true, ..spec };
+    let new =
+        one(&submit(&mut desk, pinned(limit(Side::Buy, 10, price, TimeInForce::GoodTillCancel))));
+    let id = new.client_order_id;
+    let not_there = RequestFailure::Refused { code: -2013 };
+    desk.failed(Purpose::Place(id), RequestFailure::Unknown);
+    assert!(placed(&desk.failed(Purpose::QueryOrder(id), not_there)).is_empty(), "too early");
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let before = pass(&mut desk, 5_000 * MS);
+        assert!(placed(&before).is_empty(), "no proof, no order");
+        sent.extend(placed(&desk.failed(Purpose::QueryOrder(id), not_there)));
+        desk.failed(Purpose::Place(id), RequestFailure::Unknown);
+    }
+    assert_eq!(sent, [new], "the same order, once");
+    // After the second proof it is given up, and the kept order goes on under a new id.
+    let next = one(&pass(&mut desk, 300 * MS));
+    assert_ne!(next.client_order_id, id);
+    assert_eq!(next.quantity, new.quantity);
+}

@@ -7,13 +7,15 @@ use desk::{Desk, MS, config, execution, maker, momentum, report};
 use engine::Engine;
 use engine::breaker::BreakerState;
 use engine::event::{
-    Channel, Command, Event, OrderReport, OwnTrade, Purpose, RequestFailure, Side, VenueOrderStatus,
+    Amendment, Channel, Command, Event, OrderReport, OwnTrade, Purpose, RequestFailure, Side,
+    TimeInForce, VenueOrderStatus,
 };
 use engine::output::{NewOrder, Output};
 use engine::risk::TradingState;
+use engine::schedule::{ParentSpec, Style, TriggerOn, Window};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use values::{ClientOrderId, MarketId, Money, Nanos, Quantity, SCALE, VenueId};
+use values::{ClientOrderId, MarketId, Money, Nanos, Price, Quantity, SCALE, VenueId};
 
 /// A small generator of our own: the same seed gives the same life on every machine.
 struct Dice(u64);
@@ -116,6 +118,8 @@ struct Life {
     dice: Dice,
     mail: Vec<(VenueId, Message, Purpose, Nanos)>,
     sent: BTreeSet<ClientOrderId>,
+    /// The most that was asked of each kept order.
+    asked: BTreeMap<u32, i64>,
     position: [i64; 2],
     is_up: [bool; 2],
     reconciled: [bool; 2],
@@ -138,6 +142,7 @@ impl Life {
             dice: Dice(seed | 1),
             mail: Vec::new(),
             sent: BTreeSet::new(),
+            asked: BTreeMap::new(),
             position: [0; 2],
             is_up: [false; 2],
             reconciled: [false; 2],
@@ -156,6 +161,7 @@ impl Life {
             println!("{} {event:?}\n    {outputs:?}", self.desk.now_ns);
         }
         self.twin.step(self.desk.now_ns, event, &mut self.twin_outputs);
+        self.check_parents();
         self.read(&outputs);
     }
 
@@ -247,7 +253,12 @@ impl Life {
     fn placed(&mut self, new: NewOrder) {
         let venue = new.market.index();
         let now_ns = self.desk.now_ns;
-        assert!(self.sent.insert(new.client_order_id), "an id is sent once");
+        if !self.sent.insert(new.client_order_id) {
+            // Again only when it never arrived and never can.
+            let is_delayed =
+                self.truth.delayed.iter().any(|(_, d)| d.client_order_id == new.client_order_id);
+            assert!(!is_delayed && !self.truth.orders.contains_key(&new.client_order_id));
+        }
         assert!(self.is_up[venue] && self.reconciled[venue], "reconciled first");
         assert_ne!(self.state, TradingState::Halted);
         assert!(now_ns - self.frame_ns[venue] <= 250 * MS, "no order on stale data");
@@ -420,6 +431,60 @@ impl Life {
         self.step(&Event::Command(&command));
     }
 
+    /// A person trades by hand: kept orders of every style, changed at any moment.
+    fn somebody_orders(&mut self) {
+        let id = 1 + self.dice.roll(u64::from(self.desk.engine.parents().next_id())) as u32;
+        let ticks = self.dice.roll(400) as i64 - 200;
+        let price = Price(self.desk.books[0].bid + ticks * desk::TICK);
+        let quantity = Quantity((1 + self.dice.roll(20) as i64) * desk::LOT);
+        let command = match self.dice.roll(8) {
+            0..=3 => Command::Submit(self.some_order(price, quantity)),
+            4 => {
+                let change =
+                    Amendment { limit: Some(price), quantity: Some(quantity), trigger: None };
+                Command::Amend { id, change }
+            }
+            5 => Command::CancelOrder(id),
+            6 => Command::PauseOrder(id),
+            _ => Command::ResumeOrder(id),
+        };
+        self.step(&Event::Command(&command));
+    }
+
+    fn some_order(&mut self, price: Price, quantity: Quantity) -> ParentSpec {
+        let (start_ns, slippage_ppm) = (self.desk.now_ns, 5_000);
+        let window = Window { start_ns, end_ns: start_ns + 2_000 * MS, interval_ns: 200 * MS };
+        let style = match self.dice.roll(6) {
+            0 => Style::Limit { time_in_force: TimeInForce::GoodTillCancel },
+            1 => Style::Limit { time_in_force: TimeInForce::ImmediateOrCancel },
+            2 => Style::Market { slippage_ppm },
+            3 => Style::Stop { trigger: price, on: TriggerOn::Mid, slippage_ppm },
+            4 => Style::Iceberg { display: Quantity(2 * desk::LOT) },
+            _ => Style::Twap { window, slippage_ppm },
+        };
+        ParentSpec {
+            market: MarketId(self.dice.roll(2) as u8),
+            is_pinned: self.dice.once_in(2),
+            side: if self.dice.once_in(2) { Side::Buy } else { Side::Sell },
+            quantity,
+            limit: matches!(style, Style::Limit { .. } | Style::Iceberg { .. }).then_some(price),
+            style,
+            reduce_only: self.dice.once_in(3),
+            worse_ppm_max: 0,
+            child_max: Quantity::ZERO,
+        }
+    }
+
+    /// No kept order is ever filled beyond the most that was asked of it.
+    fn check_parents(&mut self) {
+        let parents = self.desk.engine.parents();
+        for parent in parents.open().iter().chain(parents.closed()) {
+            let asked = self.asked.entry(parent.id).or_insert(0);
+            *asked = (*asked).max(parent.spec.quantity.0);
+            assert!(parent.filled.0 <= *asked, "doubled: {parent:?}");
+        }
+    }
+
     fn time(&mut self, duration_ns: Nanos) {
         self.desk.now_ns += duration_ns;
         let now_ns = self.desk.now_ns;
@@ -457,6 +522,7 @@ impl Life {
                 97 if self.dice.once_in(4) => self.somebody_commands(),
                 98 if self.dice.once_in(4) => self.restart(),
                 99 if self.dice.once_in(4) => self.time(1_500 * MS),
+                99 => self.somebody_orders(),
                 _ => {}
             }
         }

@@ -1,3 +1,5 @@
+//! Offers written by hand or at random in; what the choice must be, or may never be, compared.
+
 use super::*;
 use DenialReason::{BreakerOpen, MarketStale};
 use Manner::{Rest, Take, TakeWhole};

@@ -15,11 +15,13 @@ mod pool;
 mod recovery;
 mod session;
 mod status;
+mod trail;
 mod turn;
 
 pub use machine::LoopError;
 pub use measure::{MeasureError, Measured, measure};
 pub use recovery::{Replay, replay};
+pub use trail::{OrderTrail, trails};
 
 use crate::binance::Requests;
 use crate::core::Core;

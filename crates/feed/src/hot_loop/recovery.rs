@@ -63,6 +63,22 @@ impl Replay {
 /// # Errors
 /// Damage, entries of another version, or a state hash that differs from the recorded one.
 pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>, LoopError> {
+    replay_with(dir, from_snapshot, |_, _, _, _, _| {})
+}
+
+/// The whole journal; `see` looks at every step: the core after it, entry, time, input, outputs.
+pub(super) fn replay_seen(
+    dir: &Path,
+    see: impl FnMut(&Core, u64, Nanos, &Input<'_>, &[Output]),
+) -> Result<Option<(Core, Replay)>, LoopError> {
+    replay_with(dir, false, see)
+}
+
+fn replay_with(
+    dir: &Path,
+    from_snapshot: bool,
+    mut see: impl FnMut(&Core, u64, Nanos, &Input<'_>, &[Output]),
+) -> Result<Option<(Core, Replay)>, LoopError> {
     let mut told = Replay::default();
     let mut core = None;
     let mut reader = Reader::open(dir)?;
@@ -93,6 +109,7 @@ pub fn replay(dir: &Path, from_snapshot: bool) -> Result<Option<(Core, Replay)>,
         for output in &outputs {
             told.see(core, entry.seq, entry.ts_ns, output);
         }
+        see(core, entry.seq, entry.ts_ns, &input, &outputs);
         (told.last_seq, told.last_ns) = (entry.seq, entry.ts_ns);
     }
     Ok(core.map(|core| (core, told)))
