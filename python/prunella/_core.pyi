@@ -28,6 +28,7 @@ __all__ = [
     "measure_session",
     "merkle_leaf",
     "order_states",
+    "order_trails",
     "replay",
     "replay_orders",
     "run_backtest",
@@ -167,6 +168,7 @@ def verify_consistency(
 def measure_session(
     paths: Sequence[str], *, config: bytes, journal_dir: str
 ) -> tuple[list[int], list[int]]: ...
+def order_trails(journal_dir: str) -> str: ...
 def replay(journal_dir: str, *, from_snapshot: bool) -> dict[str, Any] | None: ...
 def run_backtest(
     *,

@@ -47,6 +47,8 @@ HELP = {
     "order pause": ("works of it is cancelled", "--reason"),
     "order resume": ("paused order go on", "--reason"),
     "order amend": ("cannot fill twice", "--limit", "--quantity"),
+    "orders": ("each change of one", "PRN-7-42", "--journal", "--json"),
+    "best-execution": ("every venue offered", "--journal", "--json"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
     "bench": ("Measure", "beside other systems", "--only", "--compare", "--json"),

@@ -272,6 +272,14 @@ pub fn replay<'py>(
     Ok(Some(answer))
 }
 
+/// Every order of an engine's journal from its decision to its end (JSON), oldest first.
+#[pyfunction]
+pub fn order_trails(py: Python<'_>, journal_dir: &str) -> PyResult<String> {
+    let told = py.detach(|| feed::hot_loop::trails(Path::new(journal_dir)));
+    let told = told.map_err(|error| loop_error(py, &error))?;
+    Ok(serde_json::to_string(&told).expect("plain data always encodes"))
+}
+
 /// Plays a recording through the hot loop's machine; nanoseconds of each frame, and of each order.
 #[pyfunction]
 #[pyo3(signature = (paths, *, config, journal_dir))]

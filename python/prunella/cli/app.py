@@ -316,10 +316,45 @@ def replay(
     """Replay an engine's journal through the core and compare every recorded state hash."""
     from prunella.cli.evidence import replay_journal  # noqa: PLC0415
 
-    folder = journal or home_at(home).engine_journal
+    folder = _journal(journal, home)
+    raise typer.Exit(0 if replay_journal(folder, console=console, json_output=json_output) else 1)
+
+
+@app.command()
+def orders(
+    order: Annotated[str, typer.Argument(help="An id such as PRN-7-42; all without.")] = "",
+    journal: Annotated[
+        Path | None, typer.Option(help="Journal folder of an engine (default: the stack's own).")
+    ] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Every order of the journal, or each change of one with its time and cause, by replay."""
+    from prunella.cli.history import show_orders  # noqa: PLC0415
+
+    show_orders(_journal(journal, home), order, console=console, json_output=json_output)
+
+
+@app.command("best-execution")
+def best_execution(
+    order: Annotated[str, typer.Argument(help="An id such as PRN-7-42; all without.")] = "",
+    journal: Annotated[
+        Path | None, typer.Option(help="Journal folder of an engine (default: the stack's own).")
+    ] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """What every venue offered when an order was routed, and why it went where, by replay."""
+    from prunella.cli.history import show_best_execution  # noqa: PLC0415
+
+    show_best_execution(_journal(journal, home), order, console=console, json_output=json_output)
+
+
+def _journal(given: Path | None, home: Path | None) -> Path:
+    folder = given or home_at(home).engine_journal
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give the journal folder of an engine")
-    raise typer.Exit(0 if replay_journal(folder, console=console, json_output=json_output) else 1)
+    return folder
 
 
 @app.command()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from prunella.trading.engine.replay import replay
+from prunella.trading.engine.replay import order_trails, replay
 from prunella.trading.engine.session import SessionTimes, measure_session
 from prunella.trading.execution import ExecutionSettings, VenueLimits
 from prunella.trading.market import Instrument, positive
@@ -115,4 +115,11 @@ def _market(venues: list[str], instruments: list[str], market: MarketSettings) -
     }
 
 
-__all__ = ["MarketSettings", "SessionTimes", "core_config", "measure_session", "replay"]
+__all__ = [
+    "MarketSettings",
+    "SessionTimes",
+    "core_config",
+    "measure_session",
+    "order_trails",
+    "replay",
+]

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from prunella import _core
 from prunella.errors import InvariantError, UsageError
 
@@ -33,3 +35,22 @@ def replay(journal: Path, *, from_snapshot: bool = False) -> dict[str, Any]:
     if found is None:
         raise UsageError(f"{journal} holds no journal of an engine, or an empty one")
     return found | {"hash_equal": True}
+
+
+def order_trails(journal: Path) -> list[dict[str, Any]]:
+    """Replays a journal and tells the life of every order, oldest first.
+
+    Args:
+        journal: The journal's folder.
+
+    Returns:
+        One record per order: `id`, `parent` (number of the kept order that it is a part of; 0 for
+        none), `strategy`, `venue`, `symbol`, `side`, `price`, `quantity`, `events` (journal entry
+        `seq`, `at_ns`, `state`, `filled`, `cause`) and `offers` (what every venue offered when it
+        was routed; empty when its venue was named). Prices and quantities are decimal text.
+
+    Raises:
+        JournalError: An entry is damaged; trying again cannot help.
+        InvariantError: A replayed state differs from the recorded one.
+    """
+    return msgspec.json.decode(_core.order_trails(str(journal)), type=list[dict[str, Any]])

@@ -1,0 +1,28 @@
+"""A session through the hot loop in; the lives of orders that its journal tells, compared."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from prunella.trading.engine import measure_session, order_trails, replay
+from prunella.trading.runtime import TradingSettings
+
+DATA = os.environ.get("PRUNELLA_DATA", "")
+SESSION = Path(DATA) / "market" / "binance_spot_btcusdt_20240809.gz"
+
+
+@pytest.mark.skipif(not SESSION.is_file(), reason="PRUNELLA_DATA holds no recorded session")
+def test_journal_of_a_session_tells_every_order_that_its_replay_counts(tmp_path: Path) -> None:
+    """Each order begins as submitted, moves by journal entries in order, and shows its offers."""
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    measure_session([str(SESSION)], config=TradingSettings().core(), journal=journal)
+    trails = order_trails(journal)
+    assert len(trails) == replay(journal)["orders"]
+    for trail in trails:
+        events = trail["events"]
+        assert events, trail
+        assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
+        assert all(offer["venue"] in {"primary", "backup"} for offer in trail["offers"])
+    assert json.dumps(trails) == json.dumps(order_trails(journal)), "a replay tells the same again"
