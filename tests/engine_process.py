@@ -158,6 +158,7 @@ def _main() -> None:
     home = Home(Path(root))
     settings = msgspec.json.decode((home.root / "trading.json").read_bytes(), type=TradingSettings)
     endpoints = {name: local_endpoint(number) for name, number in json.loads(ports).items()}
+    endpoints |= settings.endpoints
     EngineService(
         settings, endpoints=endpoints, home=home, port=int(port), clock=_SystemClock()
     ).run()

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,13 @@ class Exchange:
         self.port = port
         self._control = control
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def trust(self, ca_file: Path) -> None:
+        """Talks over TLS from now on, believing this authority."""
+        context = ssl.create_default_context(cafile=str(ca_file))
+        self._connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=10, context=context
+        )
 
     @property
     def ws_url(self) -> str:

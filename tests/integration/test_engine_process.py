@@ -38,7 +38,10 @@ EAGER = TradingSettings(
 
 METRICS = """
     trading_state engine_ready engine_active_venue venue_feed_age_seconds venue_state
-    venue_reconciled venue_frames_total venue_gaps_total venue_resyncs_total venue_malformed_total
+    venue_health venue_clock_offset_seconds
+    venue_request_weight venue_timestamps_refused_total
+    core_clock_ahead_seconds venue_reconciled
+    venue_frames_total venue_gaps_total venue_resyncs_total venue_malformed_total
     orders_submitted_total orders_acknowledged_total orders_filled_total orders_rejected_total
     orders_open orders_unknown order_requests_total order_placement_latency_milliseconds_count
     circuit_breaker_state circuit_breaker_trips_total reflex_total tick_to_order_microseconds_sum
@@ -239,6 +242,25 @@ def test_switched_venue_is_taken_at_by_a_pinned_thread_that_never_sleeps(
         _assert_books_agree(engine, exchange)
 
 
+def test_venue_says_why_it_is_not_healthy_and_whose_clock_is_off(
+    engine: Engine, exchange: Exchange
+) -> None:
+    """Coded reasons come and go with their cause; on one host the clocks are equal."""
+    engine.wait_trading()
+    wait_until(lambda: engine.venue().get("health") == "healthy", "health")
+    assert engine.venue()["reasons"] == []
+    wait_until(lambda: engine.venue()["clock"]["offset_ms"] is not None, "the venue's clock")
+    assert abs(engine.venue()["clock"]["offset_ms"]) < 500
+    assert engine.venue()["clock"]["correction_ms"] == 0
+    exchange.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: "stale" in engine.venue().get("reasons", ()), "the reason")
+    assert engine.venue()["health"] == "down"
+    page = engine.get("/metrics")[1].decode()
+    assert 'venue_health_reason{venue="primary",reason="stale"} 1' in page
+    exchange.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: engine.venue().get("health") == "healthy", "health again")
+
+
 def test_frozen_exchange_is_stale_and_gets_no_order_until_it_is_back(
     engine: Engine, exchange: Exchange
 ) -> None:
@@ -300,6 +322,26 @@ def test_dropped_connections_are_opened_again(engine: Engine, exchange: Exchange
     engine.wait_trading(fills=1)
     _settle(engine)
     _assert_books_agree(engine, exchange)
+
+
+def test_old_connections_are_replaced_without_a_gap_or_a_repetition(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """The new connection listens before the old one is dropped; the core does not even notice."""
+    loop = LoopSettings(snapshot_every_s=0.5, connection_life_s=2.0)
+    settings = msgspec.structs.replace(EAGER, loop=loop)
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        before = engine.venue()
+        wait_until(lambda: engine.venue().get("connections_renewed", 0) >= 6, "renewals")
+        engine.wait_trading(fills=1)
+        after = engine.venue()
+        assert "channel lost" not in engine.log()
+        for name in ("gaps", "resyncs", "malformed", "orders_became_unknown"):
+            assert after[name] == before[name], name
+        _settle(engine)
+        _assert_books_agree(engine, exchange)
+        engine.kill()
+        _assert_replay_proves_itself(engine)
 
 
 def test_recorded_session_is_traded_and_its_journal_proves_itself(tmp_path: Path) -> None:
@@ -396,6 +438,7 @@ def test_other_settings_on_the_same_journal_are_refused(
 def test_metrics_have_the_names_that_the_collectors_read(engine: Engine) -> None:
     """Prometheus text with every family that the engine is asked for."""
     engine.wait_trading()
+    wait_until(lambda: engine.venue()["clock"]["offset_ms"] is not None, "the venue's clock")
     code, body = engine.get("/metrics")
     assert code == 200
     found = {line.split("{")[0].split(" ")[0] for line in body.decode().splitlines()}

@@ -28,6 +28,11 @@ impl Engine {
         self.active_venue
     }
 
+    /// Whether the venue said "too many requests" and new orders wait.
+    pub fn is_held(&self, venue: VenueId, now_ns: Nanos) -> bool {
+        now_ns < self.venues[venue.index()].held_until_ns
+    }
+
     /// All counts.
     pub fn counters(&self) -> &Counters {
         &self.counters

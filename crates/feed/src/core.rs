@@ -13,6 +13,10 @@ use values::{Nanos, VenueId};
 pub struct Core {
     engine: Engine,
     decoders: Vec<Decoder>,
+    /// The venue's stamp on the last frame; 0 when it bore none.
+    stamped_ns: Nanos,
+    /// The last frame announced that the venue closes the connection.
+    is_closing: bool,
 }
 
 /// The input cannot come from this core's own journal.
@@ -55,12 +59,24 @@ impl Core {
         let decoders = (0..engine.config().venues.len())
             .map(|index| Decoder::for_venue(engine.config(), VenueId(index as u8)))
             .collect();
-        Core { engine, decoders }
+        Core { engine, decoders, stamped_ns: 0, is_closing: false }
     }
 
     /// The engine's views.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether the last frame announced that the venue closes the connection.
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// The venue's stamp on the last frame; 0 when it bore none.
+    #[inline]
+    pub fn stamped_ns(&self) -> Nanos {
+        self.stamped_ns
     }
 
     /// Takes in one input; what is to be done is appended to `outputs`.
@@ -149,10 +165,16 @@ impl Core {
             Channel::User => decoder.user(bytes),
         };
         on_decoded();
+        self.is_closing = matches!(frame, Ok(Frame::Closing));
+        self.stamped_ns = match frame {
+            Ok(Frame::Event(
+                Event::DepthDiff { ts_event_ns, .. } | Event::Trade { ts_event_ns, .. },
+            )) => ts_event_ns,
+            _ => 0,
+        };
         match frame {
             Ok(Frame::Event(event)) => self.engine.step(now_ns, &event, outputs),
-            Ok(Frame::Closing) => outputs.push(Output::Reconnect(venue)),
-            Ok(Frame::Accepted { .. } | Frame::Refused { .. } | Frame::Other) => {}
+            Ok(Frame::Accepted { .. } | Frame::Refused { .. } | Frame::Closing | Frame::Other) => {}
             Err(_) => self.engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
         }
     }

@@ -19,6 +19,8 @@ pub struct Response<'a> {
     pub status: u16,
     /// `Retry-After` in seconds, 0 without.
     pub retry_after_s: u32,
+    /// Request weight used in this minute (`X-MBX-USED-WEIGHT-1M`), 0 without.
+    pub used_weight: u32,
     /// Whether the connection may be used again.
     pub is_kept_alive: bool,
     /// The body without framing.
@@ -34,6 +36,7 @@ pub struct HttpError(&'static str);
 struct Head {
     status: u16,
     retry_after_s: u32,
+    used_weight: u32,
     is_kept_alive: bool,
     framing: Framing,
 }
@@ -169,6 +172,7 @@ fn response(head: Head, body: &[u8]) -> Response<'_> {
     Response {
         status: head.status,
         retry_after_s: head.retry_after_s,
+        used_weight: head.used_weight,
         is_kept_alive: head.is_kept_alive,
         body,
     }
@@ -195,7 +199,7 @@ fn parse_head(bytes: &[u8]) -> Result<Head, HttpError> {
         .and_then(|digits| digits.parse::<u16>().ok())
         .ok_or(HttpError("a status line"))?;
     let (mut length, mut is_chunked) = (None, false);
-    let (mut is_kept_alive, mut retry_after_s) = (true, 0);
+    let (mut is_kept_alive, mut retry_after_s, mut used_weight) = (true, 0, 0);
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         match name.trim() {
@@ -211,6 +215,9 @@ fn parse_head(bytes: &[u8]) -> Result<Head, HttpError> {
             name if name.eq_ignore_ascii_case("connection") => {
                 is_kept_alive = !value.eq_ignore_ascii_case("close");
             }
+            name if name.eq_ignore_ascii_case("x-mbx-used-weight-1m") => {
+                used_weight = value.parse().unwrap_or(0);
+            }
             name if name.eq_ignore_ascii_case("retry-after") => {
                 // A date instead of seconds is read as "a minute": the venues send seconds.
                 retry_after_s = value.parse().unwrap_or(60);
@@ -225,7 +232,7 @@ fn parse_head(bytes: &[u8]) -> Result<Head, HttpError> {
         (false, None) if matches!(status, 100..=199 | 204 | 304) => Framing::Length(0),
         (false, None) => return Err(HttpError("Content-Length or chunked encoding")),
     };
-    Ok(Head { status, retry_after_s, is_kept_alive, framing })
+    Ok(Head { status, retry_after_s, used_weight, is_kept_alive, framing })
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 pub mod binance;
 mod buffer;
+pub mod clock_offset;
+mod connection;
 pub mod core;
+pub mod endpoint;
 pub mod histogram;
 pub mod hot_loop;
 pub mod http;

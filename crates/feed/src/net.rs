@@ -1,13 +1,10 @@
 //! File descriptors in, readiness and bytes out: the few system calls of the hot loop.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// Events taken from the kernel in one turn; more wait for the next turn.
 const EVENTS_MAX: usize = 64;
-/// Bytes of requests that may wait for a peer that does not read; beyond it the peer is broken.
-const UNSENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the kernel says of one descriptor.
 #[derive(Copy, Clone, Debug)]
@@ -23,7 +20,7 @@ pub(crate) struct Poller {
     events: Vec<libc::epoll_event>,
 }
 
-fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+pub(crate) fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
@@ -116,126 +113,6 @@ impl Waker {
         // SAFETY: eight bytes that live through the call; an empty counter is no error here.
         unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
     }
-}
-
-/// A non-blocking connection with what could not be sent yet.
-pub(crate) struct Connection {
-    stream: TcpStream,
-    unsent: Vec<u8>,
-    is_connecting: bool,
-}
-
-impl Connection {
-    /// Begins to connect; ready for output when it is done.
-    pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
-        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // SAFETY: no pointers; the returned descriptor is ours alone.
-        let fd = unsafe { OwnedFd::from_raw_fd(checked(libc::socket(family, kind, 0))?) };
-        let result = match address {
-            SocketAddr::V4(v4) => {
-                let raw = libc::sockaddr_in {
-                    sin_family: libc::AF_INET as u16,
-                    sin_port: v4.port().to_be(),
-                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
-                    sin_zero: [0; 8],
-                };
-                connect(&fd, &raw)
-            }
-            SocketAddr::V6(v6) => {
-                let raw = libc::sockaddr_in6 {
-                    sin6_family: libc::AF_INET6 as u16,
-                    sin6_port: v6.port().to_be(),
-                    sin6_flowinfo: v6.flowinfo(),
-                    sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
-                    sin6_scope_id: v6.scope_id(),
-                };
-                connect(&fd, &raw)
-            }
-        };
-        match result {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-            _ => {}
-        }
-        let stream = TcpStream::from(fd);
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, unsent: Vec::new(), is_connecting: true })
-    }
-
-    pub(crate) fn fd(&self) -> RawFd {
-        self.stream.as_raw_fd()
-    }
-
-    pub(crate) fn is_connecting(&self) -> bool {
-        self.is_connecting
-    }
-
-    /// Called when ready for output: whether it is connected now.
-    pub(crate) fn finish_connecting(&mut self) -> io::Result<()> {
-        if let Some(error) = self.stream.take_error()? {
-            return Err(error);
-        }
-        self.is_connecting = false;
-        Ok(())
-    }
-
-    /// One read; `None` when there is nothing now.
-    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
-        match self.stream.read(room) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => Ok(Some(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Sends as much as the kernel takes now and keeps the rest; true when a rest is kept.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
-        let mut sent = 0;
-        if self.unsent.is_empty() && !self.is_connecting {
-            sent = self.write_some(bytes)?;
-        }
-        if self.unsent.len() + bytes.len() - sent > UNSENT_BYTES_MAX {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.unsent.extend_from_slice(&bytes[sent..]);
-        Ok(!self.unsent.is_empty())
-    }
-
-    /// Sends what was kept; true when there is still a rest.
-    pub(crate) fn flush(&mut self) -> io::Result<bool> {
-        let unsent = core::mem::take(&mut self.unsent);
-        let sent = self.write_some(&unsent);
-        self.unsent = unsent;
-        self.unsent.drain(..sent?);
-        Ok(!self.unsent.is_empty())
-    }
-
-    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match self.stream.write(&bytes[sent..]) {
-                Ok(count) => sent += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
-    }
-}
-
-fn connect<A>(fd: &OwnedFd, address: &A) -> io::Result<()> {
-    // SAFETY: `A` is a sockaddr of the socket's family and lives through the call.
-    checked(unsafe {
-        libc::connect(
-            fd.as_raw_fd(),
-            core::ptr::from_ref(address).cast(),
-            core::mem::size_of::<A>() as libc::socklen_t,
-        )
-    })
-    .map(drop)
 }
 
 /// Nanoseconds since the epoch.

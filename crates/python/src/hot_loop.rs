@@ -3,14 +3,14 @@
 use engine::config::CoreConfig;
 use feed::binance::Requests;
 use feed::core::{Core, CoreError};
+use feed::endpoint::{Endpoint, SocketOptions, Trust};
 use feed::hot_loop::{
-    Endpoint, HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
+    HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
 };
 use journal::Durability;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
-use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ struct Access {
     rest_url: String,
     stream_url: String,
     ws_api_url: String,
+    #[serde(default)]
+    ca_file: String,
     api_key: String,
     secret: String,
 }
@@ -33,6 +35,12 @@ struct RunOptions {
     cpu: Option<usize>,
     busy_poll: bool,
     order_connections: usize,
+    connection_life_ns: i64,
+    weight_per_minute: u32,
+    receive_buffer_bytes: usize,
+    send_buffer_bytes: usize,
+    user_timeout_ms: u32,
+    quick_ack: bool,
     journal_segment_bytes: usize,
     journal_durability: String,
     journal_stall_ns: i64,
@@ -68,25 +76,22 @@ fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
     raise(py, class, error.to_string())
 }
 
-fn endpoint(url: &str, scheme: &str) -> Result<Endpoint, String> {
-    let expected = || format!("expected {scheme}://HOST:PORT, found {url}");
-    let host = url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
-    let host = host.ok_or_else(expected)?.trim_end_matches('/');
-    if host.contains('/') {
-        return Err(expected());
-    }
-    let mut found = host.to_socket_addrs().map_err(|error| format!("{}: {error}", expected()))?;
-    let address = found.next().ok_or_else(expected)?;
-    Ok(Endpoint { address, host: host.to_owned() })
-}
-
-fn access(venue: &Access, receive_window_ns: i64) -> Result<VenueAccess, String> {
-    let rest = endpoint(&venue.rest_url, "http")?;
+fn access(
+    venue: &Access,
+    receive_window_ns: i64,
+    sockets: SocketOptions,
+) -> Result<VenueAccess, String> {
+    let trust = if venue.ca_file.is_empty() {
+        Trust::public()
+    } else {
+        Trust::file(Path::new(&venue.ca_file))?
+    };
+    let rest = Endpoint::parse(&venue.rest_url, "http", &trust, sockets)?;
     let requests = Requests::new(&rest.host, &venue.api_key, &venue.secret, receive_window_ns)
         .map_err(|error| error.to_string())?;
     Ok(VenueAccess {
-        stream: endpoint(&venue.stream_url, "ws")?,
-        ws_api: endpoint(&venue.ws_api_url, "ws")?,
+        stream: Endpoint::parse(&venue.stream_url, "ws", &trust, sockets)?,
+        ws_api: Endpoint::parse(&venue.ws_api_url, "ws", &trust, sockets)?,
         rest,
         requests,
     })
@@ -157,9 +162,15 @@ impl HotLoop {
         let fail = |error: serde_json::Error| config_error(py, error.to_string());
         let told: Vec<Access> = serde_json::from_slice(venues).map_err(fail)?;
         let options: RunOptions = serde_json::from_slice(options).map_err(fail)?;
+        let sockets = SocketOptions {
+            receive_buffer_bytes: options.receive_buffer_bytes,
+            send_buffer_bytes: options.send_buffer_bytes,
+            user_timeout_ms: options.user_timeout_ms,
+            quick_ack: options.quick_ack,
+        };
         let mut venues = Vec::new();
         for (venue, limits) in told.iter().zip(&config.venues) {
-            let found = access(venue, limits.receive_window_ns)
+            let found = access(venue, limits.receive_window_ns, sockets)
                 .map_err(|text| config_error(py, format!("venue {}: {text}", limits.name)))?;
             venues.push(found);
         }
@@ -173,6 +184,8 @@ impl HotLoop {
             cpu: options.cpu,
             busy_poll: options.busy_poll,
             order_connections: options.order_connections.clamp(1, 64),
+            connection_life_ns: options.connection_life_ns.max(2_000_000_000),
+            weight_per_minute: options.weight_per_minute,
             snapshot_every_entries: options.snapshot_every_entries.max(1),
             snapshot_every_ns: options.snapshot_every_ns.max(1_000_000),
             seed: options.seed,

@@ -71,7 +71,7 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
     else:
         for name, venue in engine["venues"].items():
             console.print(
-                f"{name:8} {venue['state']:8} position {venue['position']}, "
+                f"{name:8} {venue['state']:8} {_health(venue)} position {venue['position']}, "
                 f"{venue['orders_submitted']} orders sent, {venue['orders_filled']} filled, "
                 f"{venue['orders_open']} open, {venue['orders_unknown']} of unknown fate"
             )
@@ -85,6 +85,12 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
     console.print(f"open incidents: {len(open_incidents)}")
     for incident in open_incidents:
         console.print(f"  {incident['id']} {incident['state']}: {incident['line']}")
+
+
+def _health(venue: dict[str, Any]) -> str:
+    """How a venue does and why, such as `degraded (throttled)`."""
+    reasons = ", ".join(venue["reasons"])
+    return f"{venue['health']} ({reasons})" if reasons else str(venue["health"])
 
 
 def _facts(stack: RunningStack) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--orders-per-10s", type=int, default=300, help="limit of new orders")
     parser.add_argument("--weight-per-minute", type=int, default=6000, help="limit of weight")
+    parser.add_argument("--certificate", type=Path, help="PEM file: serve over TLS with it")
+    parser.add_argument("--certificate-key", type=Path, help="PEM file of its private key")
     return parser
 
 
@@ -132,6 +134,8 @@ def _settings(arguments: argparse.Namespace) -> ExchangeSettings:
         admin_token=arguments.admin_token_file.read_text().strip(),
         orders_per_10s=arguments.orders_per_10s,
         weight_per_minute=arguments.weight_per_minute,
+        certificate=arguments.certificate,
+        certificate_key=arguments.certificate_key,
     )
 
 

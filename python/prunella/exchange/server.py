@@ -80,7 +80,7 @@ async def serve(settings: ExchangeSettings, clock: Clock) -> None:
     if settings.control_socket:
         control = Starlette(routes=Control(parts, paces).routes())
         door = listen(settings.control_socket)
-        servers.append((_Server(_configure(settings, control)), door))
+        servers.append((_Server(_configure(settings, control, is_public=False)), door))
 
     def stop() -> None:
         for server, _ in servers:
@@ -171,7 +171,10 @@ def _app(parts: Parts, paces: Paces) -> Starlette:
     )
 
 
-def _configure(settings: ExchangeSettings, app: Starlette) -> uvicorn.Config:
+def _configure(
+    settings: ExchangeSettings, app: Starlette, *, is_public: bool = True
+) -> uvicorn.Config:
+    # The control socket is a file of this host: who may open it needs no certificate.
     return uvicorn.Config(
         app,
         http="httptools",
@@ -189,6 +192,8 @@ def _configure(settings: ExchangeSettings, app: Starlette) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=settings.certificate if is_public else None,
+        ssl_keyfile=settings.certificate_key if is_public else None,
     )
 
 

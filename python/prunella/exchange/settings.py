@@ -93,6 +93,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     client_queue_max: int = 4_096
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 60.0
+    # PEM files of the certificate and its key: then everything is served over TLS.
+    certificate: Path | None = None
+    certificate_key: Path | None = None
 
 
 def ensure_venue_key(path: Path) -> ApiKey:

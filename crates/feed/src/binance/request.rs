@@ -40,6 +40,8 @@ pub struct Requests {
     api_key: String,
     key: Hmac<Sha256>,
     receive_window_ms: u64,
+    /// The venue's clock minus ours, as far as it matters.
+    correction_ns: Nanos,
 }
 
 impl core::fmt::Debug for Requests {
@@ -73,7 +75,13 @@ impl Requests {
         }
         let key = Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
         let receive_window_ms = (receive_window / 1_000_000).max(1) as u64;
-        Ok(Self { host: host.into(), api_key: api_key.into(), key, receive_window_ms })
+        let (host, api_key) = (host.into(), api_key.into());
+        Ok(Self { host, api_key, key, receive_window_ms, correction_ns: 0 })
+    }
+
+    /// Timestamps are this much later than the time that is given with each request.
+    pub fn correct_clock(&mut self, correction_ns: Nanos) {
+        self.correction_ns = correction_ns;
     }
 
     /// `POST /api/v3/order`, answered in full so that fills come with the reply.
@@ -159,7 +167,7 @@ impl Requests {
         push(out, "&recvWindow=");
         push_number(out, self.receive_window_ms);
         push(out, "&timestamp=");
-        push_number(out, milliseconds(now_ns));
+        push_number(out, milliseconds(now_ns + self.correction_ns));
         let signature = self.sign(out);
         out.clear();
         // Writing into a vector cannot fail.
@@ -168,7 +176,7 @@ impl Requests {
             r#"{{"id":{id},"method":"userDataStream.subscribe.signature","params":{{"apiKey":"{}","recvWindow":{},"timestamp":{},"signature":""#,
             self.api_key,
             self.receive_window_ms,
-            milliseconds(now_ns),
+            milliseconds(now_ns + self.correction_ns),
         );
         out.extend_from_slice(&signature);
         push(out, r#""}}"#);
@@ -195,7 +203,7 @@ impl Requests {
         push(out, "&recvWindow=");
         push_number(out, self.receive_window_ms);
         push(out, "&timestamp=");
-        push_number(out, milliseconds(now_ns));
+        push_number(out, milliseconds(now_ns + self.correction_ns));
         let signature = self.sign(&out[start..]);
         push(out, "&signature=");
         out.extend_from_slice(&signature);

@@ -1,13 +1,16 @@
 //! One WebSocket to a venue: readiness and time in; frames, heartbeats, up and down out.
+//!
+//! A connection that grows old is replaced by `renewal`, which holds two of these for a moment.
 
-use super::Endpoint;
 use super::backoff::{Backoff, Random};
 use crate::binance::{Decoder, Frame, Requests};
-use crate::net::{Connection, Poller};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::net::Poller;
 use crate::ws::{self, Message, Opcode};
 use engine::event::Channel;
 use std::io;
-use values::{Nanos, VenueId};
+use values::Nanos;
 
 /// From the first SYN to the subscription; a frozen venue accepts connections and never answers.
 const HANDSHAKE_WAIT_NS: Nanos = 2_000_000_000;
@@ -42,8 +45,7 @@ pub(super) enum Heard<'a> {
 }
 
 /// The socket, its reconnecting and its pings.
-pub(super) struct WsChannel {
-    pub venue: VenueId,
+pub(super) struct Link {
     pub channel: Channel,
     pub token: u64,
     endpoint: Endpoint,
@@ -56,20 +58,16 @@ pub(super) struct WsChannel {
     pings: Vec<u8>,
     last_heard_ns: Nanos,
     last_ping_ns: Nanos,
+    pub up_since_ns: Nanos,
     backoff: Backoff,
     pub failures: u64,
+    /// Why it is not up; empty while it is.
+    pub trouble: String,
 }
 
-impl WsChannel {
-    pub(super) fn new(
-        venue: VenueId,
-        channel: Channel,
-        token: u64,
-        endpoint: Endpoint,
-        path: String,
-    ) -> WsChannel {
-        WsChannel {
-            venue,
+impl Link {
+    pub(super) fn new(channel: Channel, token: u64, endpoint: Endpoint, path: String) -> Link {
+        Link {
             channel,
             token,
             endpoint,
@@ -82,8 +80,10 @@ impl WsChannel {
             pings: Vec::new(),
             last_heard_ns: 0,
             last_ping_ns: 0,
+            up_since_ns: 0,
             backoff: Backoff::default(),
             failures: 0,
+            trouble: String::new(),
         }
     }
 
@@ -130,7 +130,7 @@ impl WsChannel {
         self.outbox.clear();
         self.key = ws::handshake_key(random.nonce());
         self.state = State::Opening { deadline_ns: now_ns + HANDSHAKE_WAIT_NS };
-        let mut connection = Connection::open(self.endpoint.address)?;
+        let mut connection = Connection::open(&self.endpoint)?;
         ws::encode_handshake(&self.endpoint.host, &self.path, &self.key, &mut self.outbox);
         connection.send(&self.outbox)?;
         self.outbox.clear();
@@ -140,12 +140,24 @@ impl WsChannel {
     }
 
     /// The connection is worthless: waits before the next one.
-    pub(super) fn drop_connection(&mut self, now_ns: Nanos, random: &mut Random) {
+    pub(super) fn drop_connection(
+        &mut self,
+        now_ns: Nanos,
+        random: &mut Random,
+        error: &io::Error,
+    ) {
+        self.trouble = error.to_string();
         self.connection = None;
         // What is left unread would be taken for the next connection's, and break it.
         self.decoder.reset();
         self.failures += 1;
+        self.endpoint.ask_address();
         self.state = State::Down { retry_ns: now_ns + self.backoff.failed(random) };
+    }
+
+    /// The data of the frame that was handed out last.
+    pub(super) fn last_data(&self) -> &[u8] {
+        self.decoder.last_data()
     }
 
     /// Ready for output.
@@ -164,7 +176,7 @@ impl WsChannel {
     pub(super) fn on_readable(&mut self) -> io::Result<bool> {
         let Some(connection) = &mut self.connection else { return Ok(false) };
         let mut total = 0;
-        while total < READ_BYTES_PER_TURN {
+        while total < READ_BYTES_PER_TURN || connection.holds_more() {
             let room = self.decoder.buffer.room();
             let size = room.len();
             let Some(count) = connection.read(room)? else { break };
@@ -172,7 +184,7 @@ impl WsChannel {
             total += count;
             // A read that left room has emptied the socket: one system call less for each frame.
             if count < size {
-                break;
+                return Ok(true);
             }
         }
         Ok(total > 0)
@@ -193,6 +205,7 @@ impl WsChannel {
             let Some(length) = answer.map_err(broken)? else { return Ok(None) };
             self.decoder.buffer.consume(length);
             (self.last_heard_ns, self.last_ping_ns) = (now_ns, now_ns);
+            self.up_since_ns = now_ns;
             if self.channel == Channel::Market {
                 return Ok(Some(self.become_up()));
             }
@@ -241,6 +254,7 @@ impl WsChannel {
     fn become_up(&mut self) -> Heard<'static> {
         self.state = State::Up;
         self.backoff.succeeded();
+        self.trouble.clear();
         Heard::Up
     }
 

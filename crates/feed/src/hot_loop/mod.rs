@@ -4,15 +4,18 @@
 //! wait for a disk (snapshots) or for people (commands, status) is on the other side of a channel.
 
 mod backoff;
+mod budget;
 mod channel;
 mod clock;
 mod command;
 mod gate;
+mod health;
 mod machine;
 mod measure;
 mod orders;
 mod pool;
 mod recovery;
+mod renewal;
 mod session;
 mod status;
 mod trail;
@@ -25,12 +28,12 @@ pub use trail::{OrderTrail, trails};
 
 use crate::binance::Requests;
 use crate::core::Core;
+use crate::endpoint::{Endpoint, resolve_on_request};
 use crate::input::Input;
 use crate::net::{Waker, pin_thread, thread_id, wall_ns};
 use engine::config::CoreConfig;
 use journal::{Durability, Writer, snapshot};
 use machine::Machine;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -43,14 +46,6 @@ use values::Nanos;
 const MESSAGES_MAX: usize = 64;
 /// Lines that a person may read later; the oldest is dropped.
 const NOTES_MAX: usize = 256;
-/// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Resolved once, at the start.
-    pub address: SocketAddr,
-    /// For the `Host` header.
-    pub host: String,
-}
 
 /// How to reach one venue, and as whom.
 pub struct VenueAccess {
@@ -81,6 +76,10 @@ pub struct Options {
     pub busy_poll: bool,
     /// Connections for orders at each venue.
     pub order_connections: usize,
+    /// A WebSocket older than this is replaced, the new one first.
+    pub connection_life_ns: Nanos,
+    /// Request weight that each venue allows us in a minute.
+    pub weight_per_minute: u32,
     /// A snapshot after this many entries.
     pub snapshot_every_entries: u64,
     /// A snapshot after this time.
@@ -142,6 +141,7 @@ impl HotLoop {
         }
         let (mut machine, told) = recover(config, &options)?;
         let system = |source| LoopError::System { doing: "make its descriptors", source };
+        let is_over = Arc::new(AtomicBool::new(false));
         let waker = Arc::new(Waker::new().map_err(system)?);
         if options.durability.is_synced() {
             let wake = Arc::clone(&waker);
@@ -154,8 +154,10 @@ impl HotLoop {
         let dir = options.journal_dir.clone();
         let notes = Arc::clone(&shared);
         let writer = spawn("snapshots", move || write_snapshots(&dir, &jobs, &notes))?;
+        let ends = venues.iter().flat_map(|v| [v.rest.clone(), v.stream.clone(), v.ws_api.clone()]);
+        let (ends, over) = (ends.collect::<Vec<_>>(), Arc::clone(&is_over));
+        spawn("resolver", move || resolve_on_request(&ends, &over))?;
         let (hot_waker, hot_shared) = (Arc::clone(&waker), Arc::clone(&shared));
-        let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let thread = spawn("hot", move || {
             let _over = SetOnDrop(over);

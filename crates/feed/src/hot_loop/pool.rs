@@ -4,11 +4,13 @@
 //! answer is `Lost`, its fate unknown, and the core asks the venue. A connection carries one request
 //! at a time, so a late answer can never be taken for another request's.
 
-use super::Endpoint;
 use super::backoff::{Backoff, Random};
+use super::budget::Budget;
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
 use crate::histogram::Histogram;
 use crate::http::ResponseReader;
-use crate::net::{Connection, Poller};
+use crate::net::Poller;
 use engine::event::Purpose;
 use std::collections::VecDeque;
 use std::io;
@@ -18,8 +20,8 @@ use values::Nanos;
 const ORDER_WAIT_NS: Nanos = 1_000_000_000;
 /// A depth snapshot is large and not urgent.
 const QUERY_WAIT_NS: Nanos = 3_000_000_000;
-/// From SYN to connected.
-const CONNECT_WAIT_NS: Nanos = 1_000_000_000;
+/// From SYN to connected, which under TLS takes three round trips, half around the world.
+const CONNECT_WAIT_NS: Nanos = 3_000_000_000;
 /// Requests that wait for a connection. More means that the venue is slower than we are: then the
 /// oldest would be stale when sent, so a new one is `Lost` at once.
 const QUEUE_MAX: usize = 64;
@@ -84,6 +86,12 @@ pub(super) struct Pool {
     pub withdrawn: Vec<Purpose>,
     pub outcomes: Outcomes,
     pub placement: Histogram,
+    /// The venue's time in its last answer to our ping, milliseconds.
+    pub server_time_ms: Option<i64>,
+    /// What we may use of the venue's limits, and for how long not.
+    pub budget: Budget,
+    /// Why a connection was lost; empty when one has answered since.
+    pub trouble: String,
 }
 
 fn is_order(purpose: Purpose) -> bool {
@@ -91,8 +99,14 @@ fn is_order(purpose: Purpose) -> bool {
 }
 
 impl Pool {
-    pub(super) fn new(endpoint: Endpoint, order_lines: usize, first_token: u64) -> Pool {
-        let ping = format!("GET /api/v3/ping HTTP/1.1\r\nHost: {}\r\n\r\n", endpoint.host);
+    pub(super) fn new(
+        endpoint: Endpoint,
+        order_lines: usize,
+        weight_per_minute: u32,
+        first_token: u64,
+    ) -> Pool {
+        // The time instead of a mere ping: it tells how the venue's clock goes, for the same weight.
+        let ping = format!("GET /api/v3/time HTTP/1.1\r\nHost: {}\r\n\r\n", endpoint.host);
         let lines = (0..=order_lines as u64).map(|index| Line {
             token: first_token + index,
             connection: None,
@@ -113,6 +127,9 @@ impl Pool {
             withdrawn: Vec::new(),
             outcomes: Outcomes::default(),
             placement: Histogram::default(),
+            server_time_ms: None,
+            budget: Budget::new(weight_per_minute),
+            trouble: String::new(),
         }
     }
 
@@ -140,7 +157,7 @@ impl Pool {
         if let Purpose::Cancel(id) = purpose {
             self.withdraw(Purpose::Place(id));
         }
-        if let Some(index) = self.free_line(purpose) {
+        if let Some(index) = self.free_line(now_ns, purpose) {
             self.send(index, now_ns, Some(purpose), bytes, poller, random);
             return;
         }
@@ -171,7 +188,10 @@ impl Pool {
         }
     }
 
-    fn free_line(&self, purpose: Purpose) -> Option<usize> {
+    fn free_line(&self, now_ns: Nanos, purpose: Purpose) -> Option<usize> {
+        if !self.budget.allows(now_ns, is_order(purpose)) {
+            return None;
+        }
         let last = self.lines.len() - 1;
         let range = if is_order(purpose) { 0..last } else { last..last + 1 };
         range.into_iter().find(|&index| {
@@ -201,13 +221,15 @@ impl Pool {
         let sent = connection.send(bytes).and_then(|is_waiting| {
             if is_waiting { poller.watch(connection.fd(), line.token, true) } else { Ok(()) }
         });
-        if sent.is_err() {
-            self.fail(index, now_ns, random);
+        if let Err(error) = sent {
+            self.fail(index, now_ns, random, &error);
         }
     }
 
     /// The connection is worthless; what it carried is lost.
-    fn fail(&mut self, index: usize, now_ns: Nanos, random: &mut Random) {
+    fn fail(&mut self, index: usize, now_ns: Nanos, random: &mut Random, error: &io::Error) {
+        self.trouble = error.to_string();
+        self.endpoint.ask_address();
         let line = &mut self.lines[index];
         line.connection = None;
         line.reader.reset();
@@ -229,18 +251,20 @@ impl Pool {
             match (&line.connection, &line.pending) {
                 (None, _) if now_ns >= line.deadline_ns => {
                     let opened = self.open(index, now_ns, poller);
-                    if opened.is_err() {
-                        self.fail(index, now_ns, random);
+                    if let Err(error) = opened {
+                        self.fail(index, now_ns, random, &error);
                     }
                 }
                 (Some(open), _) if open.is_connecting() && now_ns >= line.deadline_ns => {
-                    self.fail(index, now_ns, random);
+                    self.fail(index, now_ns, random, &io::ErrorKind::TimedOut.into());
                 }
                 (Some(_), Some(pending)) if now_ns >= pending.deadline_ns => {
-                    self.fail(index, now_ns, random);
+                    self.fail(index, now_ns, random, &io::ErrorKind::TimedOut.into());
                 }
                 (Some(open), None)
-                    if !open.is_connecting() && now_ns - line.last_used_ns >= KEEP_WARM_NS =>
+                    if !open.is_connecting()
+                        && now_ns - line.last_used_ns >= KEEP_WARM_NS
+                        && self.budget.allows(now_ns, true) =>
                 {
                     let ping = core::mem::take(&mut self.ping);
                     self.send(index, now_ns, None, &ping, poller, random);
@@ -263,7 +287,7 @@ impl Pool {
 
     fn open(&mut self, index: usize, now_ns: Nanos, poller: &Poller) -> io::Result<()> {
         let line = &mut self.lines[index];
-        let connection = Connection::open(self.endpoint.address)?;
+        let connection = Connection::open(&self.endpoint)?;
         poller.watch(connection.fd(), line.token, true)?;
         line.reader.reset();
         line.deadline_ns = now_ns + CONNECT_WAIT_NS;
@@ -293,7 +317,7 @@ impl Pool {
             loop {
                 let queue = if is_order_queue { &self.order_queue } else { &self.query_queue };
                 let Some(purpose) = queue.front().map(|waiting| waiting.purpose) else { break };
-                let Some(index) = self.free_line(purpose) else { break };
+                let Some(index) = self.free_line(now_ns, purpose) else { break };
                 let queue =
                     if is_order_queue { &mut self.order_queue } else { &mut self.query_queue };
                 let waiting = queue.pop_front().expect("seen above");
@@ -328,8 +352,8 @@ impl Pool {
             }
             Ok::<_, io::Error>(())
         })();
-        if done.is_err() {
-            self.fail(index, now_ns, random);
+        if let Err(error) = done {
+            self.fail(index, now_ns, random, &error);
         } else if was_connecting {
             line.last_used_ns = now_ns;
         }
@@ -357,23 +381,30 @@ impl Pool {
                 }
             }
         })();
-        let mut is_kept = is_read.is_ok();
+        let mut broken = is_read.err();
         loop {
             match line.reader.next_response() {
                 Ok(None) => break,
-                Err(_) => {
-                    is_kept = false;
+                Err(error) => {
+                    broken = Some(io::Error::new(io::ErrorKind::InvalidData, error));
                     break;
                 }
                 Ok(Some(response)) => {
-                    is_kept &= response.is_kept_alive;
+                    if !response.is_kept_alive {
+                        broken = Some(io::ErrorKind::ConnectionAborted.into());
+                    }
                     line.backoff.succeeded();
+                    self.trouble.clear();
                     // An answer without a question: the framing cannot be trusted.
                     let Some(pending) = line.pending.take() else {
-                        is_kept = false;
+                        broken = Some(io::ErrorKind::InvalidData.into());
                         break;
                     };
-                    let Some(purpose) = pending.purpose else { continue };
+                    self.budget.heard(now_ns, &response);
+                    let Some(purpose) = pending.purpose else {
+                        self.server_time_ms = server_time_ms(response.body);
+                        continue;
+                    };
                     count(&mut self.outcomes, purpose, response.status);
                     if matches!(purpose, Purpose::Place(_)) && response.status < 300 {
                         self.placement.record(now_ns - pending.sent_ns);
@@ -387,11 +418,18 @@ impl Pool {
                 }
             }
         }
-        if !is_kept {
-            self.fail(index, now_ns, random);
+        if let Some(error) = broken {
+            self.fail(index, now_ns, random, &error);
         }
         Ok(())
     }
+}
+
+/// `{"serverTime":1723161255208}`.
+fn server_time_ms(body: &[u8]) -> Option<i64> {
+    let text = core::str::from_utf8(body).ok()?;
+    let digits = text.split_once("\"serverTime\":")?.1.trim_end_matches('}');
+    digits.trim().parse().ok()
 }
 
 /// Only orders and cancels count: these are what the venue's order path is judged by.

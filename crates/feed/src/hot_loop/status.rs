@@ -1,11 +1,15 @@
 //! The hot loop's state in; one JSON text for people, metrics and the healing plane out.
 
 use super::command::state_name;
+use super::health::{Facts, Reason, State, judge};
 use super::machine::Machine;
 use super::orders::{Shown, shown};
 use super::pool::{Outcomes, Pool};
+use super::renewal::WsChannel;
+use super::turn::Watch;
 use crate::core::hex;
 use crate::histogram::Histogram;
+use crate::net::monotonic_ns;
 use engine::Engine;
 use engine::breaker::BreakerState;
 use engine::engine::Freshness;
@@ -87,6 +91,13 @@ struct Status<'a> {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, named")]
 struct Venue<'a> {
     name: &'a str,
+    health: State,
+    reasons: Vec<Reason>,
+    clock_offset_ns: Option<Nanos>,
+    clock_drift_ppm: Option<i64>,
+    clock_correction_ns: Nanos,
+    timestamps_refused: u64,
+    used_weight: u32,
     state: &'static str,
     feed_age_ns: Option<Nanos>,
     is_reconciled: bool,
@@ -120,6 +131,9 @@ struct Venue<'a> {
     order_latency_ns: Nanos,
     placement: Latency,
     channel_failures: u64,
+    channel_renewals: u64,
+    /// Why a connection is not there.
+    trouble: &'a str,
 }
 
 #[derive(Serialize)]
@@ -175,12 +189,15 @@ pub(super) fn write(
     (at_ns, now_ns): (Nanos, Nanos),
     machine: &Machine,
     pools: &[Pool],
-    channels: &[(bool, u64)],
+    channels: &[WsChannel],
+    watches: &mut [Watch],
     turns: &Turns,
 ) {
     let engine = machine.core.engine();
     let config = engine.config();
-    let venue = |index: usize| venue_status(engine, now_ns, index, &pools[index], channels);
+    let venue = |(index, watch): (usize, &mut Watch)| {
+        venue_status(engine, now_ns, index, &pools[index], channels, watch)
+    };
     let status = Status {
         at_ns,
         run: config.run,
@@ -188,7 +205,7 @@ pub(super) fn write(
         is_ready: is_ready(engine),
         active_venue: &config.venues[engine.active_venue().index()].name,
         kills: engine.counters().kills,
-        venues: (0..config.venues.len()).map(venue).collect(),
+        venues: watches.iter_mut().enumerate().map(venue).collect(),
         markets: (0..config.markets.len()).map(|index| market_status(engine, index)).collect(),
         orders: shown(engine),
         denied: DenialReason::ALL
@@ -226,8 +243,9 @@ fn venue_status<'a>(
     engine: &'a Engine,
     now_ns: Nanos,
     index: usize,
-    pool: &Pool,
-    channels: &[(bool, u64)],
+    pool: &'a Pool,
+    channels: &'a [WsChannel],
+    watch: &mut Watch,
 ) -> Venue<'a> {
     let id = VenueId(index as u8);
     let config = engine.config();
@@ -258,13 +276,35 @@ fn venue_status<'a>(
         Reflex::UserLost,
     ]
     .map(|reflex| (reflex.name(), reflex));
+    let gaps = sum(|c| c.gaps);
+    let is_breaker_open = engine.breaker(id) != BreakerState::Closed;
+    let monotonic = monotonic_ns();
+    let (health, reasons) = judge(&Facts {
+        is_banned: pool.budget.is_banned(monotonic),
+        is_connected: pool.is_connected() && channels[index * 2].is_up(),
+        is_user_up: engine.is_user_up(id),
+        is_stale: engine.freshness(id) == Freshness::Stale,
+        is_breaker_open,
+        is_reconciled: engine.is_reconciled(id),
+        is_resyncing: markets().any(|market| market.status() != MarketStatus::Live),
+        is_throttled: pool.budget.is_held(monotonic) || engine.is_held(id, now_ns),
+        gaps_in_window: watch.gaps.observe(monotonic, gaps),
+        clock_offset_ns: watch.clock.offset_ns().unwrap_or(0),
+    });
     Venue {
+        health,
+        reasons,
+        clock_offset_ns: watch.clock.offset_ns(),
+        clock_drift_ppm: watch.clock.drift_ppm(),
+        clock_correction_ns: watch.clock.correction_ns(),
+        timestamps_refused: watch.timestamps_refused,
+        used_weight: pool.budget.used_weight,
         name: &config.venues[index].name,
         state,
         feed_age_ns: markets().filter_map(|market| market.age_ns(now_ns)).max(),
         is_reconciled: engine.is_reconciled(id),
         is_user_up: engine.is_user_up(id),
-        is_market_up: channels[index * 2].0,
+        is_market_up: channels[index * 2].is_up(),
         is_connected: pool.is_connected(),
         is_halted: engine.is_halted(id),
         breaker: match engine.breaker(id) {
@@ -275,7 +315,7 @@ fn venue_status<'a>(
         breaker_trips: counters.breaker_trips,
         order_rate_per_second: engine.order_rate(id, now_ns),
         frames: sum(|c| c.diffs + c.tickers + c.trades),
-        gaps: sum(|c| c.gaps),
+        gaps,
         resyncs: sum(|c| c.resyncs),
         malformed: sum(|c| c.malformed),
         submitted: counters.submitted,
@@ -295,8 +335,17 @@ fn venue_status<'a>(
         requests: pool.outcomes,
         order_latency_ns: engine.order_latency_ns(id),
         placement: latency(&pool.placement, MILLISECOND_BOUNDS_NS),
-        channel_failures: channels[index * 2].1 + channels[index * 2 + 1].1,
+        trouble: trouble(pool, channels, index),
+        channel_renewals: channels[index * 2].renewals + channels[index * 2 + 1].renewals,
+        channel_failures: channels[index * 2].failures + channels[index * 2 + 1].failures,
     }
+}
+
+/// The first thing that keeps a connection of the venue from being there.
+fn trouble<'a>(pool: &'a Pool, channels: &'a [WsChannel], index: usize) -> &'a str {
+    let [market, user] = [&channels[index * 2], &channels[index * 2 + 1]];
+    let found = [pool.trouble.as_str(), market.trouble(), user.trouble()];
+    found.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 fn market_status(engine: &Engine, index: usize) -> Market<'_> {

@@ -1,14 +1,17 @@
 //! Sockets, commands and time in; orders out. One thread, and nothing on it ever waits but epoll.
 
 use super::backoff::Random;
-use super::channel::{Heard, WsChannel};
+use super::channel::Heard;
 use super::command::{self, Reply};
 use super::gate::Held;
+use super::health::Gaps;
 use super::machine::{LoopError, Machine};
 use super::pool::Pool;
+use super::renewal::WsChannel;
 use super::status::{self, Turns};
 use super::{Message, Options, Shared, VenueAccess};
 use crate::binance::{Decoder, Requests};
+use crate::clock_offset::ClockOffset;
 use crate::input::{Commanded, Input};
 use crate::net::{Poller, Ready, Waker, monotonic_ns, wall_ns};
 use engine::event::{Channel, Command, Purpose};
@@ -44,6 +47,7 @@ pub(super) struct Turn {
     channels: Vec<WsChannel>,
     pools: Vec<Pool>,
     users: Vec<(Requests, Decoder)>,
+    watches: Vec<Watch>,
     poller: Poller,
     random: Random,
     request: Vec<u8>,
@@ -59,6 +63,14 @@ pub(super) struct Turn {
     turns: Turns,
     clocks: Clocks,
     stop_by_ns: Option<Nanos>,
+}
+
+/// What is observed of one venue beside the core.
+#[derive(Default)]
+pub(super) struct Watch {
+    pub clock: ClockOffset,
+    pub gaps: Gaps,
+    pub timestamps_refused: u64,
 }
 
 /// When what is due next; monotonic.
@@ -89,14 +101,26 @@ impl Turn {
         let (mut channels, mut pools, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for (index, venue) in venues.into_iter().enumerate() {
             let id = VenueId(index as u8);
-            let token = CHANNEL_TOKENS + index as u64 * 2;
+            let token = CHANNEL_TOKENS + index as u64 * 4;
+            let life_ns = options.connection_life_ns;
             let streams = market_streams(config, id);
             let user_path = "/ws-api/v3".to_owned();
             let (ws, ws_api) = (venue.stream, venue.ws_api);
-            channels.push(WsChannel::new(id, Channel::Market, token, ws, streams));
-            channels.push(WsChannel::new(id, Channel::User, token + 1, ws_api, user_path));
+            channels.push(WsChannel::new(id, Channel::Market, token, (ws, streams), life_ns));
+            channels.push(WsChannel::new(
+                id,
+                Channel::User,
+                token + 2,
+                (ws_api, user_path),
+                life_ns,
+            ));
             let first = POOL_TOKENS + index as u64 * POOL_STRIDE;
-            pools.push(Pool::new(venue.rest, options.order_connections, first));
+            pools.push(Pool::new(
+                venue.rest,
+                options.order_connections,
+                options.weight_per_minute,
+                first,
+            ));
             users.push((venue.requests, Decoder::for_venue(config, id)));
         }
         let now_ns = monotonic_ns();
@@ -113,6 +137,7 @@ impl Turn {
             machine,
             channels,
             pools,
+            watches: users.iter().map(|_| Watch::default()).collect(),
             users,
             poller,
             request: Vec::with_capacity(1024),
@@ -207,20 +232,20 @@ impl Turn {
         if event.token >= POOL_TOKENS {
             return self.pool_ready(event);
         }
-        let channel = &mut self.channels[(event.token - CHANNEL_TOKENS) as usize];
-        let mut outcome = Ok(());
-        if event.is_writable {
-            outcome = channel.on_writable(&self.poller);
-        }
-        if event.is_readable && outcome.is_ok() {
-            outcome = channel.on_readable().map(drop);
-        }
+        let index = ((event.token - CHANNEL_TOKENS) / 2) as usize;
+        let outcome = self.channels[index].on_ready(
+            event.token,
+            (event.is_readable, event.is_writable),
+            monotonic_ns(),
+            &self.poller,
+            &mut self.random,
+        );
         match outcome {
             Ok(()) => Ok(()),
             Err(error) => {
                 // What came before the end is read first: a last fill may be in it.
-                self.channel_frames((event.token - CHANNEL_TOKENS) as usize)?;
-                self.channel_down((event.token - CHANNEL_TOKENS) as usize, &error)
+                self.channel_frames(index)?;
+                self.channel_down(index, &error)
             }
         }
     }
@@ -229,7 +254,16 @@ impl Turn {
         let now_ns = monotonic_ns();
         let index = ((event.token - POOL_TOKENS) / POOL_STRIDE) as usize;
         let Turn {
-            pools, machine, poller, random, users, request, wants_reconnect, answers, ..
+            pools,
+            machine,
+            poller,
+            random,
+            users,
+            request,
+            wants_reconnect,
+            answers,
+            watches,
+            ..
         } = self;
         if event.is_writable {
             pools[index].on_writable(event.token, now_ns, poller, random);
@@ -249,10 +283,17 @@ impl Turn {
                 retry_after_ns: answer.retry_after_ns,
                 bytes: answer.bytes,
             };
+            if answer.status == 400 && is_timestamp_refused(answer.bytes) {
+                watches[index].timestamps_refused += 1;
+                watches[index].clock.on_timestamp_refused();
+            }
             machine.take(machine.now_ns(), &input)?;
             outputs.append(&mut machine.outputs);
             Ok::<_, LoopError>(())
         })?;
+        if let Some(time_ms) = pools[index].server_time_ms.take() {
+            watches[index].clock.observe(machine.now_ns(), time_ms.saturating_mul(1_000_000));
+        }
         *answers = std::mem::replace(&mut machine.outputs, outputs);
         perform(machine, pools, poller, random, users, request, wants_reconnect, None);
         self.send_waiting(index);
@@ -270,7 +311,16 @@ impl Turn {
 
     fn channel_frames(&mut self, index: usize) -> Result<bool, LoopError> {
         let Turn {
-            channels, machine, pools, users, poller, random, request, wants_reconnect, ..
+            channels,
+            machine,
+            pools,
+            users,
+            poller,
+            random,
+            request,
+            wants_reconnect,
+            watches,
+            ..
         } = self;
         let at = &mut channels[index];
         let (venue, channel) = (at.venue, at.channel);
@@ -290,6 +340,14 @@ impl Turn {
                     }
                 };
             machine.take(machine.clock.at(start_ns), &input)?;
+            let is_closing = machine.core.is_closing() && matches!(input, Input::Frame { .. });
+            if is_closing && is_market {
+                at.renew();
+            }
+            if is_market && machine.core.stamped_ns() > 0 {
+                let stamped_ns = machine.core.stamped_ns();
+                watches[venue.index()].clock.observe(machine.clock.at(start_ns), stamped_ns);
+            }
             perform(
                 machine,
                 pools,
@@ -300,6 +358,12 @@ impl Turn {
                 wants_reconnect,
                 is_market.then_some(start_ns),
             );
+            if is_closing && !is_market {
+                // Events may be missing from now on: only a new subscription reconciles.
+                let error = std::io::Error::other("the venue ended the user stream");
+                self.channel_down(index, &error)?;
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -307,7 +371,9 @@ impl Turn {
     fn channel_down(&mut self, index: usize, error: &std::io::Error) -> Result<(), LoopError> {
         let channel = &mut self.channels[index];
         let was_up = channel.is_up();
-        channel.drop_connection(monotonic_ns(), &mut self.random);
+        if channel.drop_connection(monotonic_ns(), &mut self.random, error) {
+            return Ok(());
+        }
         let (venue, kind) = (channel.venue, channel.channel);
         if !was_up {
             return Ok(());
@@ -377,7 +443,7 @@ impl Turn {
                 Held::Request { venue, purpose: Purpose::Place(id), bytes, .. }
                     if machine.core.engine().forbids(core_ns, id).is_some() =>
                 {
-                    pools[venue.index()].lost.push(Purpose::Place(id));
+                    pools[venue.index()].withdrawn.push(Purpose::Place(id));
                     machine.gate.give_back(bytes);
                 }
                 Held::Request { venue, purpose, bytes, start_ns } => {
@@ -399,6 +465,9 @@ impl Turn {
         self.turns.clock_ahead_ns = self.machine.clock.steer(now_ns, wall_ns());
         self.take(None, &Input::Timer)?;
         self.machine.gate.want(self.machine.journal.last_seq());
+        for (watch, user) in self.watches.iter().zip(&mut self.users) {
+            user.0.correct_clock(watch.clock.correction_ns());
+        }
         for pool in &mut self.pools {
             pool.tick(now_ns, &self.poller, &mut self.random);
         }
@@ -510,20 +579,24 @@ impl Turn {
             self.clocks.lag_max_ns = 0;
             self.clocks.lag_since_ns = now_ns;
         }
-        let channels: Vec<(bool, u64)> =
-            self.channels.iter().map(|channel| (channel.is_up(), channel.failures)).collect();
         status::write(
             &mut self.status,
             (wall_ns(), self.machine.now_ns()),
             &self.machine,
             &self.pools,
-            &channels,
+            &self.channels,
+            &mut self.watches,
             &self.turns,
         );
         if let Ok(mut shown) = self.shared.status.try_lock() {
             core::mem::swap(&mut *shown, &mut self.status);
         }
     }
+}
+
+/// Binance's code for a timestamp outside of its window; such an answer is rare and short.
+fn is_timestamp_refused(body: &[u8]) -> bool {
+    body.windows(5).any(|window| window == b"-1021")
 }
 
 /// The combined stream of all markets of a venue.
@@ -573,7 +646,7 @@ fn perform(
         if let Purpose::Cancel(id) = purpose
             && machine.gate.withdraw(id)
         {
-            pools[venue.index()].lost.push(Purpose::Place(id));
+            pools[venue.index()].withdrawn.push(Purpose::Place(id));
         }
         if let (Purpose::Place(_), Some(start_ns)) = (purpose, start_ns) {
             machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);

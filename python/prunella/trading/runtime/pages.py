@@ -9,6 +9,7 @@ Status = dict[str, Any]
 
 _TRADING_STATES = {"active": 0, "reducing": 1, "halted": 2}
 _VENUE_STATES = {"down": 0, "syncing": 1, "live": 2, "stale": 3}
+_HEALTH = {"healthy": 0, "degraded": 1, "down": 2}
 _BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 _LATENCIES = {
     "market_data_processing": "market_data_processing_latency_microseconds",
@@ -77,6 +78,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         },
         "hot_thread_cpu": raw["hot_thread_cpu"],
         "hot_thread_id": raw["hot_thread_id"],
+        "core_clock_ahead_ms": _milliseconds(raw["clock_ahead_ns"]),
         "started_ns": raw["started_ns"],
         "trading_since_ns": raw["trading_since_ns"],
         "replayed_entries": raw["replayed_entries"],
@@ -99,6 +101,17 @@ def _venue(
     return {
         "active": active,
         "state": venue["state"],
+        "health": venue["health"],
+        "reasons": venue["reasons"],
+        "trouble": venue["trouble"],
+        "clock": {
+            "offset_ms": _milliseconds(venue["clock_offset_ns"]),
+            "drift_ppm": venue["clock_drift_ppm"],
+            "correction_ms": _milliseconds(venue["clock_correction_ns"]),
+            "timestamps_refused": venue["timestamps_refused"],
+        },
+        "used_weight": venue["used_weight"],
+        "connections_renewed": venue["channel_renewals"],
         "symbol": market["symbol"],
         "reconciled": venue["is_reconciled"],
         "user_stream": venue["is_user_up"],
@@ -133,6 +146,10 @@ def _venue(
     }
 
 
+def _milliseconds(value_ns: int | None) -> float | None:
+    return None if value_ns is None else value_ns / 1_000_000
+
+
 def _percentiles(latency: Status) -> dict[str, float]:
     names = {"p50": "p50_ns", "p99": "p99_ns", "p999": "p999_ns", "max": "max_ns"}
     return {name: latency[key] / 1_000 for name, key in names.items()}
@@ -152,6 +169,7 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
         f"journal_bytes_total {raw['journal_bytes']}",
         f"hot_loop_iterations_total {raw['iterations']}",
         f"hot_loop_lag_seconds {raw['lag_ns'] / 1e9}",
+        f"core_clock_ahead_seconds {raw['clock_ahead_ns'] / 1e9}",
         f'reflex_total{{venue="all",reflex="killed"}} {raw["kills"]}',
     ]
     for reason, count in raw["denied"].items():
@@ -174,7 +192,10 @@ def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator
     values: dict[str, float] = {
         "engine_active_venue": int(is_active),
         "venue_state": _VENUE_STATES[venue["state"]],
+        "venue_health": _HEALTH[venue["health"]],
         "venue_reconciled": int(venue["is_reconciled"]),
+        "venue_request_weight": venue["used_weight"],
+        "venue_timestamps_refused_total": venue["timestamps_refused"],
         "venue_frames_total": venue["frames"],
         "venue_gaps_total": venue["gaps"],
         "venue_resyncs_total": venue["resyncs"],
@@ -191,8 +212,12 @@ def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator
     if venue["feed_age_ns"] is not None:
         # The status may be a tenth of a second old; the feed has aged since.
         values["venue_feed_age_seconds"] = (venue["feed_age_ns"] + since_ns) / 1e9
+    if venue["clock_offset_ns"] is not None:
+        values["venue_clock_offset_seconds"] = venue["clock_offset_ns"] / 1e9
     for name, value in values.items():
         yield f"{name}{{{label}}} {value}"
+    for reason in venue["reasons"]:
+        yield f'venue_health_reason{{{label},reason="{reason}"}} 1'
     for outcome, count in venue["requests"].items():
         yield f'order_requests_total{{{label},outcome="{outcome}"}} {count}'
     for reflex, count in venue["reflexes"].items():

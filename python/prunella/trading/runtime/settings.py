@@ -44,6 +44,16 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         cpu: The processor to bind it to; -1 leaves that to the kernel.
         busy_poll: Never sleep: saves the wake-up and takes a whole processor.
         order_connections: Kept-open connections for orders at each venue.
+        connection_life_s: A WebSocket older than this is replaced, seconds, at least 2: the new one
+            is subscribed before the old one is dropped. Binance ends each after 24 hours.
+        weight_per_minute: Request weight that each venue allows this host in a minute; near it only
+            orders and cancels are sent. Binance spot allows 6,000.
+        receive_buffer_bytes: Size of each socket's receive buffer; 0 leaves it to the kernel, which
+            grows it as needed.
+        send_buffer_bytes: Size of each socket's send buffer; 0 leaves it to the kernel.
+        user_timeout_ms: Sent bytes that the peer's kernel does not acknowledge for so long end the
+            connection; 0 leaves it to the kernel (a quarter of an hour).
+        quick_ack: Acknowledge at once at the beginning of each connection.
         snapshot_every_s: A snapshot after this time, seconds; a restart replays at most as much.
         journal_segment_bytes: Size of the journal's files. A restart reads the last one whole, so
             it bounds how long that takes.
@@ -59,6 +69,12 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cpu: int = -1
     busy_poll: bool = False
     order_connections: int = 4
+    connection_life_s: float = 82_800.0
+    weight_per_minute: int = 6_000
+    receive_buffer_bytes: int = 0
+    send_buffer_bytes: int = 0
+    user_timeout_ms: int = 5_000
+    quick_ack: bool = False
     snapshot_every_s: float = 10.0
     snapshot_every_entries: int = 100_000
     journal_segment_bytes: int = 16 * 1024 * 1024
@@ -70,6 +86,10 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Refuses what no thread could run with."""
         at_least("cpu", self.cpu, -1)
         at_least("order_connections", self.order_connections, 1)
+        at_least("connection_life_s", int(self.connection_life_s), 2)
+        at_least("weight_per_minute", self.weight_per_minute, 100)
+        for name in ("receive_buffer_bytes", "send_buffer_bytes", "user_timeout_ms"):
+            at_least(name, getattr(self, name), 0)
         at_least("snapshot_every_entries", self.snapshot_every_entries, 1)
         # An entry must fit into one, and a depth snapshot of 5,000 levels has 300 kB.
         at_least("journal_segment_bytes", self.journal_segment_bytes, 1024 * 1024)
@@ -84,6 +104,12 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "cpu": None if self.cpu < 0 else self.cpu,
             "busy_poll": self.busy_poll,
             "order_connections": self.order_connections,
+            "connection_life_ns": int(self.connection_life_s * 1e9),
+            "weight_per_minute": self.weight_per_minute,
+            "receive_buffer_bytes": self.receive_buffer_bytes,
+            "send_buffer_bytes": self.send_buffer_bytes,
+            "user_timeout_ms": self.user_timeout_ms,
+            "quick_ack": self.quick_ack,
             "journal_segment_bytes": self.journal_segment_bytes,
             "journal_durability": self.journal_durability,
             "journal_stall_ns": int(self.journal_stall_s * 1e9),

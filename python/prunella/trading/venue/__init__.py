@@ -8,17 +8,23 @@ from prunella.errors import ConfigError
 
 
 class VenueEndpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Addresses of a venue that speaks Binance spot's protocol, without TLS for now.
+    """Addresses of a venue that speaks Binance spot's protocol.
+
+    Live trading goes over TLS (`https`, `wss`). Plain `http` and `ws` are for this host alone
+    (127.0.0.1), where the simulated exchange is; anywhere else they are refused.
 
     Attributes:
-        rest_url: REST, `http://HOST:PORT`.
-        stream_url: Market data streams, `ws://HOST:PORT`.
-        ws_api_url: The WebSocket API with the user stream, `ws://HOST:PORT`.
+        rest_url: REST, `https://HOST[:PORT]`.
+        stream_url: Market data streams, `wss://HOST[:PORT]`.
+        ws_api_url: The WebSocket API with the user stream, `wss://HOST[:PORT]`.
+        ca_file: Certificates (PEM) of the only authorities that are believed; empty believes those
+            that browsers believe.
     """
 
     rest_url: str
     stream_url: str
     ws_api_url: str
+    ca_file: str = ""
 
 
 class VenueKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 //! The pool over real sockets, with a venue that answers, stalls or hangs up.
 
 use super::*;
+use crate::endpoint::{SocketOptions, Trust};
 use crate::net::{Ready, wall_ns};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,10 +20,11 @@ struct Rig {
 
 impl Rig {
     fn new(listener: &TcpListener, order_lines: usize) -> Rig {
-        let address = listener.local_addr().unwrap();
-        let endpoint = Endpoint { address, host: address.to_string() };
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let endpoint =
+            Endpoint::parse(&url, "http", &Trust::public(), SocketOptions::default()).unwrap();
         let mut rig = Rig {
-            pool: Pool::new(endpoint, order_lines, 10),
+            pool: Pool::new(endpoint, order_lines, 6_000, 10),
             poller: Poller::new().unwrap(),
             random: Random::new(1),
             answered: Vec::new(),
@@ -96,7 +98,7 @@ fn serve(
         text.push_str(&String::from_utf8_lossy(&bytes[..count]));
         while let Some(end) = text.find("\r\n\r\n") {
             let request: String = text.drain(..end + 4).collect();
-            let is_ping = request.contains("/api/v3/ping");
+            let is_ping = request.contains("/api/v3/time");
             let found = if is_ping { Some(OK) } else { answer(&request) };
             if !is_ping {
                 let _ = told.send(request);

@@ -1,0 +1,215 @@
+//! Time and readiness in; one channel that never ends out, though each of its connections does.
+//!
+//! Venues end a connection after a day, and announce maintenance some minutes before. So a second
+//! connection is opened and subscribed before the first is dropped, and both listen for a moment.
+//! Whatever was on its way on the old one when it is dropped has come on the new one as well; what
+//! both brought is handed out once, told apart by a hash of its bytes. The core sees neither a gap
+//! nor a repetition, and is not even told.
+
+use super::backoff::Random;
+use super::channel::{Heard, Link};
+use crate::binance::{Decoder, Requests};
+use crate::endpoint::Endpoint;
+use crate::net::Poller;
+use engine::event::Channel;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use values::{Nanos, VenueId};
+
+/// Both connections listen for so long: longer than any frame is under way.
+const OVERLAP_NS: Nanos = 1_000_000_000;
+/// Frames remembered of the overlap; a venue that sends more has its repetitions handed out, which
+/// the book and the order table know and ignore.
+const SEEN_MAX: usize = 100_000;
+
+/// A channel of one venue.
+pub(super) struct WsChannel {
+    pub venue: VenueId,
+    pub channel: Channel,
+    live: Link,
+    next: Option<Link>,
+    endpoint: Endpoint,
+    path: String,
+    tokens: [u64; 2],
+    life_ns: Nanos,
+    /// When the live connection is to be replaced.
+    renew_ns: Nanos,
+    /// Hashes of what the old connection brought while both listen, and a while after.
+    seen: HashSet<u64>,
+    seen_until_ns: Nanos,
+    pub renewals: u64,
+    pub failures: u64,
+}
+
+impl WsChannel {
+    pub(super) fn new(
+        venue: VenueId,
+        channel: Channel,
+        first_token: u64,
+        (endpoint, path): (Endpoint, String),
+        life_ns: Nanos,
+    ) -> WsChannel {
+        let live = Link::new(channel, first_token, endpoint.clone(), path.clone());
+        WsChannel {
+            venue,
+            channel,
+            live,
+            next: None,
+            endpoint,
+            path,
+            tokens: [first_token, first_token + 1],
+            life_ns,
+            renew_ns: Nanos::MAX,
+            seen: HashSet::new(),
+            seen_until_ns: 0,
+            renewals: 0,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.live.is_up()
+    }
+
+    /// Why it is not up; empty while it is.
+    pub(super) fn trouble(&self) -> &str {
+        &self.live.trouble
+    }
+
+    /// The venue is going to close: a new connection is opened before it does.
+    pub(super) fn renew(&mut self) {
+        if self.live.is_up() {
+            self.renew_ns = 0;
+        }
+    }
+
+    /// Time passed. `Err` when the channel is down.
+    pub(super) fn tick(
+        &mut self,
+        now_ns: Nanos,
+        poller: &Poller,
+        random: &mut Random,
+    ) -> io::Result<()> {
+        if self.next.is_none() && self.live.is_up() && now_ns >= self.renew_ns {
+            let (endpoint, path) = (self.endpoint.clone(), self.path.clone());
+            let token = self.tokens[usize::from(self.live.token == self.tokens[0])];
+            self.next = Some(Link::new(self.channel, token, endpoint, path));
+        }
+        if let Some(next) = &mut self.next {
+            if next.is_up() {
+                if now_ns - next.up_since_ns >= OVERLAP_NS {
+                    self.replace(now_ns, random);
+                }
+            } else if let Err(error) = next.tick(now_ns, poller, random) {
+                next.drop_connection(now_ns, random, &error);
+            }
+        }
+        if !self.seen.is_empty() && self.next.is_none() && now_ns >= self.seen_until_ns {
+            self.seen = HashSet::new();
+        }
+        self.live.tick(now_ns, poller, random)
+    }
+
+    /// The next connection becomes the live one, the old one is closed.
+    fn replace(&mut self, now_ns: Nanos, random: &mut Random) {
+        let Some(next) = self.next.take() else { return };
+        self.live = next;
+        self.seen_until_ns = now_ns + OVERLAP_NS;
+        self.renewals += 1;
+        self.plan(now_ns, random);
+    }
+
+    /// The live connection is new: plans its end, not at the same moment as its siblings.
+    fn plan(&mut self, now_ns: Nanos, random: &mut Random) {
+        let early_ns = (random.next() % (self.life_ns as u64 / 10 + 1)) as Nanos;
+        self.renew_ns = now_ns + self.life_ns - early_ns;
+    }
+
+    /// The live connection is worthless. True when the next one took its place, so that the
+    /// channel is not down.
+    pub(super) fn drop_connection(
+        &mut self,
+        now_ns: Nanos,
+        random: &mut Random,
+        error: &io::Error,
+    ) -> bool {
+        self.failures += 1;
+        if self.next.as_ref().is_some_and(Link::is_up) {
+            self.replace(now_ns, random);
+            return true;
+        }
+        self.next = None;
+        self.renew_ns = Nanos::MAX;
+        self.live.drop_connection(now_ns, random, error);
+        false
+    }
+
+    fn link(&mut self, token: u64) -> Option<&mut Link> {
+        if self.live.token == token { Some(&mut self.live) } else { self.next.as_mut() }
+    }
+
+    /// Ready for output or input; an error is the live connection's.
+    pub(super) fn on_ready(
+        &mut self,
+        token: u64,
+        (is_readable, is_writable): (bool, bool),
+        now_ns: Nanos,
+        poller: &Poller,
+        random: &mut Random,
+    ) -> io::Result<()> {
+        let Some(link) = self.link(token) else { return Ok(()) };
+        let mut outcome = if is_writable { link.on_writable(poller) } else { Ok(()) };
+        if is_readable && outcome.is_ok() {
+            outcome = link.on_readable().map(drop);
+        }
+        match (outcome, &mut self.next) {
+            (Err(error), Some(next)) if next.token == token => {
+                next.drop_connection(now_ns, random, &error);
+                Ok(())
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// The next thing that was read; `None` when all of it was handed out. An error means that the
+    /// live connection is to be dropped.
+    pub(super) fn next_heard(
+        &mut self,
+        (now_ns, core_ns): (Nanos, Nanos),
+        poller: &Poller,
+        random: &mut Random,
+        user: &mut (Requests, Decoder),
+    ) -> io::Result<Option<Heard<'_>>> {
+        loop {
+            match self.live.next_heard((now_ns, core_ns), poller, random, user)? {
+                None => break,
+                Some(Heard::Up) => {
+                    self.plan(now_ns, random);
+                    return Ok(Some(Heard::Up));
+                }
+                Some(Heard::Heartbeat) => return Ok(Some(Heard::Heartbeat)),
+                Some(Heard::Frame(_)) if self.next.is_none() && self.seen.is_empty() => {}
+                Some(Heard::Frame(bytes)) => {
+                    let mut hasher = DefaultHasher::new();
+                    bytes.hash(&mut hasher);
+                    if self.next.is_none() {
+                        if self.seen.remove(&hasher.finish()) {
+                            continue;
+                        }
+                    } else if self.seen.len() < SEEN_MAX {
+                        self.seen.insert(hasher.finish());
+                    }
+                }
+            }
+            return Ok(Some(Heard::Frame(self.live.last_data())));
+        }
+        if let Some(next) = &mut self.next
+            && !next.is_up()
+            && let Err(error) = next.next_heard((now_ns, core_ns), poller, random, user)
+        {
+            next.drop_connection(now_ns, random, &error);
+        }
+        Ok(None)
+    }
+}
