@@ -36,6 +36,11 @@ impl Shared {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = (file, path);
     }
 
+    /// What the disk of this machine is known to hold.
+    pub(crate) fn durable_seq(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
     pub(crate) fn synced(&self, seq: u64) {
         self.durable.fetch_max(seq, Ordering::Release);
     }
@@ -76,7 +81,8 @@ impl Shared {
 /// The committing thread's handle; made by [`crate::Writer::commits`].
 pub struct Commits {
     shared: Arc<Shared>,
-    committer: Thread,
+    /// `None` where somebody syncs by hand.
+    committer: Option<Thread>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -103,14 +109,20 @@ impl Commits {
             .name("journal-commit".to_owned())
             .spawn(run)
             .map_err(JournalError::io("start a thread for", dir))?;
-        Ok(Self { shared, committer: thread.thread().clone(), thread: Some(thread) })
+        Ok(Self { shared, committer: Some(thread.thread().clone()), thread: Some(thread) })
+    }
+
+    pub(crate) fn by_hand(shared: Arc<Shared>) -> Self {
+        Self { shared, committer: None, thread: None }
     }
 
     /// Asks for everything up to `seq`, an entry that was appended, to be made durable. Returns at
     /// once; costs a system call only when the committer sleeps.
     pub fn wanted(&self, seq: u64) {
-        if self.shared.wanted.fetch_max(seq, Ordering::Release) < seq {
-            self.committer.unpark();
+        if self.shared.wanted.fetch_max(seq, Ordering::Release) < seq
+            && let Some(committer) = &self.committer
+        {
+            committer.unpark();
         }
     }
 
@@ -140,7 +152,9 @@ impl Commits {
 impl Drop for Commits {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
-        self.committer.unpark();
+        if let Some(committer) = &self.committer {
+            committer.unpark();
+        }
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -6,12 +6,17 @@
 //! segment  0 magic "PRNJRNL\0" | 8 version u32 | 12 zero u32 | 16 first seq u64
 //!         24 chain before the first entry, 32 bytes | 56 zero u32 | 60 crc32c of bytes 0..60
 //! entry    0 size u32 (64 + payload) | 4 crc32c of all other bytes | 8 seq u64 | 16 ts_ns i64
-//!         24 kind u16 | 26 zero, 6 bytes | 32 chain, 32 bytes | 64 payload | zeros to 8
+//!         24 kind u16 | 26 unsynced u32 | 30 zero, 2 bytes | 32 chain, 32 bytes | 64 payload | zeros to 8
 //! ```
 //!
 //! The chain is SHA-256 over the chain before, the header without its checksum, and the payload.
 //! `size` is written last, as one aligned word: a process that dies in mid-append leaves 0 there,
 //! and a reader beside the writer sees the whole entry or none.
+//!
+//! `unsynced` counts the entries before this one that were not known to be on the disk when it was
+//! appended; always 0 where entries are not synced. After a power cut, sectors of the unsynced end
+//! are there in any pattern. A gap is then the torn end if no entry behind it vouches for what is
+//! missing, and damage if one does.
 
 use core::fmt::Write as _;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +47,8 @@ const CRC: Range<usize> = 4..8;
 const SEQ: Range<usize> = 8..16;
 const TS_NS: Range<usize> = 16..24;
 const KIND: Range<usize> = 24..26;
-const RESERVED: Range<usize> = 26..32;
+const UNSYNCED: Range<usize> = 26..30;
+const RESERVED: Range<usize> = 30..32;
 const CHAIN: Range<usize> = 32..64;
 
 /// One entry, borrowed from the mapped segment.
@@ -121,6 +127,7 @@ pub(crate) fn read_segment_header(bytes: &[u8], first_seq: u64) -> Result<Chain,
     Ok(bytes[24..56].try_into().expect("32 bytes"))
 }
 
+#[allow(clippy::too_many_arguments, reason = "the fields of one entry")]
 /// Fills `slot` (of `padded(payload)` bytes) with an entry and makes it visible; returns its chain.
 pub(crate) fn write_entry(
     slot: &mut [u8],
@@ -129,6 +136,7 @@ pub(crate) fn write_entry(
     kind: u16,
     payload: &[&[u8]],
     before: &Chain,
+    unsynced: u32,
 ) -> Chain {
     let mut end = ENTRY_OVERHEAD;
     for part in payload {
@@ -139,6 +147,7 @@ pub(crate) fn write_entry(
     slot[SEQ].copy_from_slice(&seq.to_le_bytes());
     slot[TS_NS].copy_from_slice(&ts_ns.to_le_bytes());
     slot[KIND].copy_from_slice(&kind.to_le_bytes());
+    slot[UNSYNCED].copy_from_slice(&unsynced.to_le_bytes());
     slot[RESERVED].fill(0);
     let size = u32::try_from(end).expect("a segment is smaller than 4 GiB").to_le_bytes();
     let chain = chain_of(before, size, &slot[8..32], &slot[ENTRY_OVERHEAD..end]);
@@ -188,15 +197,16 @@ pub(crate) fn read_entry<'a>(bytes: &'a [u8], seq: u64, before: &Chain) -> Found
     }
 }
 
-/// Where a good entry later than `seq` begins, searched from `from` on: proof that what lies
-/// before it is damage and not the torn end of the last write.
+/// Where a good entry begins that was appended when `seq` was durable already, searched from `from`
+/// on: proof that what lies before it is damage and not the torn end of what was unsynced.
 pub(crate) fn later_entry(bytes: &[u8], from: usize, seq: u64) -> Option<(usize, u64)> {
     let highest = seq + ((bytes.len() - from.min(bytes.len())) / ENTRY_OVERHEAD) as u64;
     let mut at = from.next_multiple_of(ALIGNMENT);
     while at + ENTRY_OVERHEAD <= bytes.len() {
         let rest = &bytes[at..];
         let number = u64_at(rest, SEQ);
-        let plausible = number > seq && number <= highest;
+        let durable = number.saturating_sub(1 + u64::from(u32_at(rest, UNSYNCED)));
+        let plausible = durable >= seq && number <= highest;
         if plausible && read_checked(rest, u32_at(rest, SIZE) as usize).is_ok() {
             return Some((at, number));
         }

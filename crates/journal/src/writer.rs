@@ -142,6 +142,10 @@ impl Writer {
         (writer.at, writer.asked, writer.ask_from) = (at, at, at);
         (writer.last_seq, writer.chain) = (reader.last_seq(), reader.chain());
         writer.sync()?;
+        if options.durability.is_synced() {
+            // The life before may have died between giving the segment its name and syncing that.
+            options.disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
+        }
         let recovery = Recovery { last_seq: writer.last_seq, cut: reader.torn().cloned() };
         Ok((writer, recovery))
     }
@@ -196,7 +200,12 @@ impl Writer {
         }
         let slot = &mut self.segment.map[self.at..self.at + taken];
         let seq = self.last_seq + 1;
-        self.chain = format::write_entry(slot, seq, ts_ns, kind, payload, &self.chain);
+        let unsynced = if self.options.durability.is_synced() {
+            u32::try_from(self.last_seq - self.shared.durable_seq()).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
+        self.chain = format::write_entry(slot, seq, ts_ns, kind, payload, &self.chain, unsynced);
         self.at += taken;
         self.last_seq = seq;
         Ok(seq)
@@ -227,6 +236,11 @@ impl Writer {
     /// each sync. Ask for it once, and drop it before the writer.
     pub fn commits(&self, on_commit: impl Fn() + Send + 'static) -> Result<Commits, JournalError> {
         Commits::start(Arc::clone(&self.shared), &self.dir, on_commit)
+    }
+
+    /// As [`Writer::commits`], without a thread: entries are durable when [`Writer::sync`] was called.
+    pub fn commits_by_hand(&self) -> Commits {
+        Commits::by_hand(Arc::clone(&self.shared))
     }
 
     /// The number of the last entry; 0 in an empty journal.

@@ -100,6 +100,11 @@ impl Gate {
         self.want(seq);
     }
 
+    /// Whether anything waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Asks for everything up to `seq` to be made durable.
     pub(super) fn want(&self, seq: u64) {
         if let Some(commits) = &self.commits {

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod budget;
+mod by_hand;
 mod channel;
 mod clock;
 mod command;
@@ -21,6 +22,7 @@ mod status;
 mod trail;
 mod turn;
 
+pub use by_hand::ByHand;
 pub use machine::LoopError;
 pub use measure::{MeasureError, Measured, measure};
 pub use recovery::{Replay, replay};
@@ -139,7 +141,15 @@ impl HotLoop {
                 venues.len()
             )));
         }
-        let (mut machine, told) = recover(config, &options)?;
+        if options.durability == Durability::Replica {
+            return Err(LoopError::Config(
+                "journal_durability: found \"replica\", which needs a standby to acknowledge each \
+                 entry, and none is configured: use \"power\", or \"process\""
+                    .to_owned(),
+            ));
+        }
+        let kept = journal::Options::new(options.segment_bytes, options.durability);
+        let (mut machine, told) = recover(config, &options.journal_dir, kept, wall_ns())?;
         let system = |source| LoopError::System { doing: "make its descriptors", source };
         let is_over = Arc::new(AtomicBool::new(false));
         let waker = Arc::new(Waker::new().map_err(system)?);
@@ -260,16 +270,12 @@ fn write_snapshots(dir: &Path, jobs: &Receiver<turn::SnapshotJob>, shared: &Shar
 }
 
 /// Opens the journal, begins it when it is empty, and replays it otherwise.
-fn recover(config: CoreConfig, options: &Options) -> Result<(Machine, Replay), LoopError> {
-    let dir = &options.journal_dir;
-    if options.durability == Durability::Replica {
-        return Err(LoopError::Config(
-            "journal_durability: found \"replica\", which needs a standby to acknowledge each entry, \
-             and none is configured: use \"power\", or \"process\""
-                .to_owned(),
-        ));
-    }
-    let kept = journal::Options::new(options.segment_bytes, options.durability);
+fn recover(
+    config: CoreConfig,
+    dir: &Path,
+    kept: journal::Options,
+    now_ns: Nanos,
+) -> Result<(Machine, Replay), LoopError> {
     let (mut journal, _) = Writer::open(dir, kept)?;
     // A power cut may have left snapshots of entries that never reached the disk.
     snapshot::drop_after(dir, journal.last_seq())?;
@@ -277,7 +283,6 @@ fn recover(config: CoreConfig, options: &Options) -> Result<(Machine, Replay), L
         recovery::check_config(core.engine().config(), &config)?;
         return Ok((Machine::new(journal, core, told.last_ns), told));
     }
-    let now_ns = wall_ns();
     let config = CoreConfig { run: (now_ns / 1_000_000_000) as u32, ..config };
     let bytes = serde_json::to_vec(&config).expect("plain data always encodes");
     let core = Core::new(config).map_err(LoopError::Config)?;
