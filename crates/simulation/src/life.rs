@@ -581,7 +581,7 @@ impl Life {
     }
 
     fn snapshot(&mut self) {
-        if self.steps % 128 != 0 || self.core.is_none() {
+        if !self.steps.is_multiple_of(128) || self.core.is_none() {
             return;
         }
         let now_ns = self.now_ns;
@@ -739,7 +739,8 @@ impl Life {
         }
         for _ in 0..1_500 {
             self.step(20 * MS);
-            if self.mail.is_empty() && self.disagreement().is_none() && self.steps % 8 == 0 {
+            if self.mail.is_empty() && self.disagreement().is_none() && self.steps.is_multiple_of(8)
+            {
                 break;
             }
         }

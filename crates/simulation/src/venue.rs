@@ -85,6 +85,10 @@ pub struct Venue {
     pub trades: Vec<Trade>,
     /// How it treats us.
     pub manners: Manners,
+    /// Those of the orders that may rest, and sums over the trades: lives are long.
+    resting: Vec<ClientOrderId>,
+    held: i64,
+    paid: i128,
     update_id: u64,
     bid: i64,
 }
@@ -96,6 +100,9 @@ impl Default for Venue {
             orders: BTreeMap::new(),
             trades: Vec::new(),
             manners: Manners::default(),
+            resting: Vec::new(),
+            held: 0,
+            paid: 0,
             update_id: 100,
             bid,
         }
@@ -123,6 +130,8 @@ impl Venue {
         let real = Real { new, number, status: VenueOrderStatus::New, done: 0 };
         let before = self.orders.insert(new.client_order_id, real);
         assert!(before.is_none(), "order {} was sent twice", new.client_order_id);
+        self.resting.retain(|id| self.orders[id].is_open());
+        self.resting.push(new.client_order_id);
     }
 
     /// The market moves; the frame that tells of it.
@@ -194,14 +203,14 @@ impl Venue {
 
     /// What rests.
     pub fn open_orders(&self) -> String {
-        let open = self.orders.values().filter(|real| real.is_open());
-        let open: Vec<String> = open.map(|real| self.order(real.new.client_order_id)).collect();
+        let open: Vec<String> = self.open().into_iter().map(|id| self.order(id)).collect();
         format!("[{}]", open.join(","))
     }
 
     /// Our trades from an id on, one page.
     pub fn my_trades(&self, from_id: u64) -> String {
-        let page = self.trades.iter().filter(|trade| trade.id >= from_id).take(500);
+        let begin = self.trades.partition_point(|trade| trade.id < from_id);
+        let page = self.trades[begin..].iter().take(500);
         let page = page.map(|trade| {
             format!(
                 r#"{{"id":{},"orderId":{},"price":"{}","qty":"{}","commission":"{}","commissionAsset":"USDT","isBuyer":{},"isMaker":true}}"#,
@@ -224,27 +233,18 @@ impl Venue {
 
     /// What we truly hold.
     pub fn position(&self) -> i64 {
-        let signed = |trade: &Trade| match trade.side {
-            Side::Buy => trade.quantity,
-            Side::Sell => -trade.quantity,
-        };
-        self.trades.iter().map(signed).sum()
+        self.held
     }
 
     /// What trading truly paid, less fees.
     pub fn cash(&self) -> Money {
-        let paid = |trade: &Trade| {
-            let value = i128::from(trade.price.0) * i128::from(trade.quantity);
-            if trade.side == Side::Buy { -value } else { value }
-        };
         let fees = i128::from(FEE) * self.trades.len() as i128;
-        Money(self.trades.iter().map(paid).sum::<i128>() / i128::from(SCALE) - fees)
+        Money(self.paid / i128::from(SCALE) - fees)
     }
 
     /// Ids of what rests.
     pub fn open(&self) -> Vec<ClientOrderId> {
-        let open = self.orders.values().filter(|real| real.is_open());
-        open.map(|real| real.new.client_order_id).collect()
+        self.resting.iter().copied().filter(|id| self.orders[id].is_open()).collect()
     }
 
     /// Fills some or all of an order.
@@ -257,6 +257,9 @@ impl Venue {
         let is_done = real.done == real.new.quantity.0;
         real.status =
             if is_done { VenueOrderStatus::Filled } else { VenueOrderStatus::PartiallyFilled };
+        let signed = if real.new.side == Side::Buy { quantity } else { -quantity };
+        self.held += signed;
+        self.paid -= i128::from(real.new.price.0) * i128::from(signed);
         self.trades.push(Trade {
             id: self.trades.last().map_or(1, |last| last.id) + 1 + dice.roll(3),
             order: real.number,
@@ -269,7 +272,8 @@ impl Venue {
     /// The worst position on a side, with everything that rests filled.
     pub fn worst(&self, side: Side) -> i64 {
         let held = if side == Side::Buy { self.position() } else { -self.position() };
-        let resting = self.orders.values().filter(|real| real.is_open() && real.new.side == side);
+        let resting = self.resting.iter().map(|id| &self.orders[id]);
+        let resting = resting.filter(|real| real.is_open() && real.new.side == side);
         held + resting.map(|real| real.new.quantity.0 - real.done).sum::<i64>()
     }
 }

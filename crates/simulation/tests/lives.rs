@@ -40,7 +40,7 @@ fn troubles(seed: u64) -> (Manners, Deaths) {
 }
 
 fn live(seed: u64, disk: &'static VirtualDisk) -> Met {
-    let durability = if seed % 2 == 0 { Durability::Process } else { Durability::Power };
+    let durability = if seed.is_multiple_of(2) { Durability::Process } else { Durability::Power };
     let mut life = Life::new(seed, durability, disk);
     let (manners, deaths) = troubles(seed);
     life.be(manners);
@@ -70,7 +70,7 @@ fn live_all(seeds: std::ops::Range<u64>) -> Met {
                 resume_unwind(cause)
             });
             let done = seed + 1 - seeds.start;
-            if done % 1_000 == 0 && seeds.end - seeds.start > 1_000 {
+            if done.is_multiple_of(1_000) && seeds.end - seeds.start > 1_000 {
                 eprintln!("{done} of {} lives", seeds.end - seeds.start);
             }
             let mut sum = total.lock().expect("no worker panics with it");
