@@ -32,7 +32,7 @@ const FILLS: Manners = Manners {
 /// Runs a scenario over twenty seeds at both levels.
 fn over_seeds(scenario: impl Fn(&mut Life)) {
     let disk = VirtualDisk::leaked();
-    for seed in 1..=20 {
+    for seed in 1..=20_u64 {
         let level = if seed.is_multiple_of(2) { Durability::Process } else { Durability::Power };
         eprintln!("seed {seed}");
         let mut life = Life::new(seed, level, disk);
