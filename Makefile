@@ -75,6 +75,7 @@ bench: tools-found ## Print latency and throughput on this machine, beside other
 bench-compare: tools-found ## Measure and tell what changed since a report (BASE=file)
 	@$(SYNC) --group bench
 	@$(RUN) prunella bench --compare $(BASE) $(ARGS)
+
 .PHONY: nightly
 nightly: tools-found ## Simulate 100,000 lives of the core with crashes; tells how far it is
 	cargo test --release --package prunella-simulation -- --ignored --nocapture
