@@ -457,7 +457,7 @@ impl FillLog {
         let Err(index) = self.seen.binary_search(&trade_id) else { return false };
         self.seen.insert(index, trade_id);
         if self.seen.len() >= FILLS_KEPT {
-            self.complete_until = self.seen.remove(0) + 1;
+            self.complete_until = self.seen.remove(0).saturating_add(1);
         }
         true
     }

@@ -92,7 +92,7 @@ impl Position {
 pub fn signed(side: Side, quantity: Quantity) -> i64 {
     match side {
         Side::Buy => quantity.0,
-        Side::Sell => -quantity.0,
+        Side::Sell => quantity.0.saturating_neg(),
     }
 }
 

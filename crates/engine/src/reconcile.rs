@@ -144,7 +144,7 @@ impl Engine {
                 is_complete = false;
             }
             if is_complete && is_answer {
-                self.markets[market.index()].fills.complete(trade_id + 1);
+                self.markets[market.index()].fills.complete(trade_id.saturating_add(1));
             }
         }
         let is_missing = self.orders.is_missing_fills(market);

@@ -331,7 +331,7 @@ fn opposite(side: Side) -> Side {
 fn room(at: &Situation<'_>, side: Side) -> Quantity {
     let (position, open) = match side {
         Side::Buy => (at.position.0, at.buying.0),
-        Side::Sell => (-at.position.0, at.selling.0),
+        Side::Sell => (at.position.0.saturating_neg(), at.selling.0),
     };
     let most = at.limits.position_max.0;
     Quantity(most.saturating_sub(position).saturating_sub(open).max(0))

@@ -286,7 +286,7 @@ impl Engine {
             0 => window.slice(quantity).0.saturating_mul(CATCH_UP_SLICES),
             given => given,
         };
-        let behind = due.0 - parent.filled.0 - out.exposure;
+        let behind = due.0.saturating_sub(parent.filled.0).saturating_sub(out.exposure);
         let least = self.config.markets[spec.market.index()].quantity_min.0;
         let size = behind.min(child_max.max(least)).min(left);
         // What is too small for the venue waits until more is due.
@@ -406,7 +406,7 @@ impl Engine {
         let open = self.out(id).exposure;
         let Some(parent) = self.parents.get_mut(id) else { return };
         let is_kept = matches!(parent.spec.style, Style::Stop { .. }) && !parent.spec.reduce_only;
-        let left = parent.spec.quantity.0 - parent.filled.0 - open;
+        let left = parent.spec.quantity.0.saturating_sub(parent.filled.0).saturating_sub(open);
         parent.reserved = Quantity(if is_kept { left.max(0) } else { 0 });
     }
 

@@ -66,12 +66,13 @@ impl<'a> View<'a> {
     /// How much more may be bought or sold before the position limit, open orders counted.
     pub fn room(&self, side: Side) -> Quantity {
         let open = self.orders.iter().filter(|o| o.new.market == self.market && o.new.side == side);
-        let open: i64 = open.map(|o| o.exposure().0).sum();
+        let open = open.map(|o| o.exposure().0).fold(0, i64::saturating_add);
         let position = match side {
             Side::Buy => self.position_market.0,
-            Side::Sell => -self.position_market.0,
+            Side::Sell => self.position_market.0.saturating_neg(),
         };
-        Quantity((self.limits.position_max.0 - position - open).max(0))
+        let most = self.limits.position_max.0;
+        Quantity(most.saturating_sub(position).saturating_sub(open).max(0))
     }
 
     /// A size as the market takes it: whole lots within the room and the largest order; zero when

@@ -118,9 +118,10 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
 fn missing(target: Quantity, held: Quantity, side: Side) -> Quantity {
     let ahead = match side {
         Side::Buy => held.0,
-        Side::Sell => -held.0,
+        Side::Sell => held.0.saturating_neg(),
     };
-    Quantity(if ahead < 0 { ahead.abs().min(target.0) } else { (target.0 - ahead).max(0) })
+    let missing = if ahead < 0 { ahead.saturating_abs().min(target.0) } else { target.0 - ahead };
+    Quantity(missing.max(0))
 }
 
 /// A limit beyond the best price, but never through our own resting orders; `None` when those are
