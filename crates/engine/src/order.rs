@@ -530,7 +530,7 @@ mod tests {
             assert_eq!(next.is_empty(), state.is_terminal(), "{state:?}");
         }
         assert!(!Accepted.may_become(NotReceived), "what the venue took is not absent");
-        assert!(!Unknown.may_become(Submitted), "nothing is sent again");
+        assert!(!Accepted.may_become(Submitted), "what the venue took is never sent again");
     }
 
     #[test]
