@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, final
@@ -176,6 +176,7 @@ def run_backtest(
     settings: bytes,
     data: Sequence[Sequence[str | PathLike[str]]],
     cache_dir: str | PathLike[str] | None,
+    strategies: Sequence[tuple[int, Callable[[bytes], bytes]]],
 ) -> dict[str, Any]: ...
 def replay_orders(journal_dir: str | PathLike[str], *, sample_ns: int) -> dict[str, Any]: ...
 

@@ -142,6 +142,16 @@ pub enum Seen<'a> {
     Timer,
 }
 
+impl<'a> Seen<'a> {
+    /// The frame's event, if it is one.
+    pub fn event(&self) -> Option<&'a Event<'a>> {
+        match self {
+            Seen::Frame(_, event) => Some(event),
+            Seen::Fill(_) | Seen::Timer => None,
+        }
+    }
+}
+
 /// Nobody looks.
 pub struct Nobody;
 

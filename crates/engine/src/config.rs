@@ -1,5 +1,6 @@
 //! What the core is configured with; journaled as its first entry, so that a replay needs no file.
 
+use crate::strategy::breaker::Patience;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Money, Nanos, Price, Quantity};
 
@@ -89,6 +90,8 @@ pub enum StrategyKind {
         /// Time between two orders, so that one move is not bought twice.
         cooldown_ns: Nanos,
     },
+    /// Decided in a process of its own, whose intents are inputs of the core.
+    External(Patience),
 }
 
 /// A named strategy.

@@ -244,6 +244,9 @@ impl Engine {
             }
             Event::OpenOrders { .. } | Event::MyTrades { .. } | Event::Account { .. } => {}
             Event::Command(command) => self.on_command(now_ns, command, outputs),
+            Event::Strategy { strategy, ref told } => {
+                self.on_strategy(now_ns, strategy, told, outputs);
+            }
         }
         self.ask(now_ns, outputs);
     }

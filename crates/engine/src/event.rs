@@ -1,7 +1,8 @@
 //! What the core is told: decoded market data, venue answers, commands and time.
 
+use crate::risk::Intent;
 use crate::schedule::ParentSpec;
-use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, VenueId};
+use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
 
 /// One price level; quantity zero removes it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -202,6 +203,24 @@ pub struct Amendment {
     pub trigger: Option<Price>,
 }
 
+/// What a strategy's own process says, or what is heard of it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum StrategyTold<'a> {
+    /// It is connected.
+    Up,
+    /// It is gone.
+    Down,
+    /// It lives and wants nothing.
+    Alive,
+    /// What it wants.
+    Intents {
+        /// The core's time of the update that it answers.
+        asked_ns: Nanos,
+        /// Where, and what.
+        wishes: &'a [(MarketId, Intent)],
+    },
+}
+
 /// What happened. Every event has been journaled as raw bytes before the core is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -334,4 +353,11 @@ pub enum Event<'a> {
     Command(&'a Command),
     /// Time passed; at least every 10 ms.
     Timer,
+    /// A strategy's own process says so.
+    Strategy {
+        /// Whose.
+        strategy: StrategyId,
+        /// What it says.
+        told: StrategyTold<'a>,
+    },
 }

@@ -86,7 +86,7 @@ impl Engine {
         self.intents = intents;
     }
 
-    fn execute(
+    pub(crate) fn execute(
         &mut self,
         now_ns: Nanos,
         market: MarketId,

@@ -18,6 +18,7 @@ const RECONNECT_EVERY_NS: Nanos = 5_000_000_000;
 impl Engine {
     /// Time passed.
     pub(crate) fn guard(&mut self, now_ns: Nanos, outputs: &mut Vec<Output>) {
+        self.guard_strategies(now_ns, outputs);
         for index in 0..self.venues.len() {
             let venue = VenueId(index as u8);
             self.guard_freshness(now_ns, venue, outputs);

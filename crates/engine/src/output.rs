@@ -3,6 +3,7 @@
 use crate::event::{Side, TimeInForce};
 use crate::reason::DenialReason;
 use crate::schedule::{EndReason, ParentState};
+use crate::strategy::breaker::Gate;
 use values::{ClientOrderId, MarketId, Money, Nanos, Price, Quantity, StrategyId, VenueId};
 
 /// An order that passed every check.
@@ -167,5 +168,12 @@ pub enum Output {
         state: ParentState,
         /// Why it ends.
         end: Option<EndReason>,
+    },
+    /// For the record: the intents of a strategy with a process of its own are taken, or not.
+    StrategyGate {
+        /// Whose.
+        strategy: StrategyId,
+        /// What its breaker lets through now.
+        gate: Gate,
     },
 }

@@ -64,4 +64,6 @@ reasons! {
     RouteOwnOrder = "ROUTE_OWN_ORDER",
     /// There is no position that it could make smaller.
     NothingToReduce = "NOTHING_TO_REDUCE",
+    /// The strategy's own process is late, silent, flooding or gone: its breaker is open.
+    StrategyUnsound = "STRATEGY_UNSOUND",
 }

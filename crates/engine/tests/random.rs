@@ -237,7 +237,8 @@ impl Life {
                 | Output::Denied { .. }
                 | Output::Reflex { .. }
                 | Output::Offered { .. }
-                | Output::Parent { .. } => {}
+                | Output::Parent { .. }
+                | Output::StrategyGate { .. } => {}
             }
         }
         for market in 0..2 {

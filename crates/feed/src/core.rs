@@ -7,7 +7,8 @@ use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Channel, Event, RequestFailure};
 use engine::output::Output;
-use values::{Nanos, VenueId};
+use engine::risk::Intent;
+use values::{MarketId, Nanos, VenueId};
 
 /// Engine and decoders.
 pub struct Core {
@@ -17,6 +18,7 @@ pub struct Core {
     stamped_ns: Nanos,
     /// The last frame announced that the venue closes the connection.
     is_closing: bool,
+    wishes: Vec<(MarketId, Intent)>,
 }
 
 /// The input cannot come from this core's own journal.
@@ -59,7 +61,8 @@ impl Core {
         let decoders = (0..engine.config().venues.len())
             .map(|index| Decoder::for_venue(engine.config(), VenueId(index as u8)))
             .collect();
-        Core { engine, decoders, stamped_ns: 0, is_closing: false }
+        let wishes = Vec::with_capacity(64);
+        Core { engine, decoders, stamped_ns: 0, is_closing: false, wishes }
     }
 
     /// The engine's views.
@@ -136,6 +139,11 @@ impl Core {
                 let commanded: Commanded = serde_json::from_slice(bytes)
                     .map_err(|_| CoreError::Unreadable("a command of this version"))?;
                 self.engine.step(now_ns, &Event::Command(&commanded.command), outputs);
+            }
+            Input::Strategy { strategy, bytes } => {
+                let told = crate::strategy::read(bytes, &mut self.wishes)
+                    .ok_or(CoreError::Unreadable("a strategy's message of this version"))?;
+                self.engine.step(now_ns, &Event::Strategy { strategy, told }, outputs);
             }
             Input::Timer => self.engine.step(now_ns, &Event::Timer, outputs),
             Input::Started => self.engine.step(now_ns, &Event::Started, outputs),

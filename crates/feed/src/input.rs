@@ -6,7 +6,7 @@
 
 use engine::event::{Channel, Command, Purpose};
 use serde::{Deserialize, Serialize};
-use values::{ClientOrderId, MarketId, Nanos, VenueId};
+use values::{ClientOrderId, MarketId, Nanos, StrategyId, VenueId};
 
 /// Longest header of any input.
 pub const HEADER_SIZE_MAX: usize = 32;
@@ -23,6 +23,7 @@ const TIMER: u16 = 9;
 const STARTED: u16 = 10;
 const CHECK: u16 = 11;
 const WITHDRAWN: u16 = 12;
+const STRATEGY: u16 = 20;
 
 /// One input of the core.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -93,6 +94,13 @@ pub enum Input<'a> {
     Timer,
     /// A new process life begins.
     Started,
+    /// What a strategy's own process said, as [`crate::strategy`] reads it.
+    Strategy {
+        /// Whose.
+        strategy: StrategyId,
+        /// The message.
+        bytes: &'a [u8],
+    },
     /// The state's hash after all entries before this one; a replay compares its own.
     Check {
         /// SHA-256.
@@ -114,7 +122,7 @@ pub struct Commanded {
 /// The entry is none that this version knows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected an input of kind 1 to {WITHDRAWN} with its header, found kind {kind} with {length} bytes"
+    "expected an input of kind 1 to {STRATEGY} with its header, found kind {kind} with {length} bytes"
 )]
 pub struct InputError {
     kind: u16,
@@ -130,6 +138,7 @@ impl<'a> Input<'a> {
             Self::Reply { .. } => REPLY,
             Self::Lost { .. } => LOST,
             Self::Withdrawn { .. } => WITHDRAWN,
+            Self::Strategy { .. } => STRATEGY,
             Self::ChannelUp { .. } => CHANNEL_UP,
             Self::ChannelDown { .. } => CHANNEL_DOWN,
             Self::Heartbeat { .. } => HEARTBEAT,
@@ -167,6 +176,10 @@ impl<'a> Input<'a> {
             | Self::Heartbeat { venue, channel } => {
                 at.put(&[venue.0, channel_code(*channel)]);
                 &[]
+            }
+            Self::Strategy { strategy, bytes } => {
+                at.put(&[strategy.0]);
+                bytes
             }
             Self::Timer | Self::Started => &[],
             Self::Check { state_hash } => state_hash,
@@ -220,6 +233,10 @@ fn parse(kind: u16, payload: &[u8]) -> Option<Input<'_>> {
         }
         HEARTBEAT => {
             channel_of(payload).map(|(venue, channel)| Input::Heartbeat { venue, channel })?
+        }
+        STRATEGY => {
+            let (head, bytes) = payload.split_first()?;
+            Input::Strategy { strategy: StrategyId(*head), bytes }
         }
         COMMAND => Input::Command(payload),
         TIMER if payload.is_empty() => Input::Timer,

@@ -13,4 +13,5 @@ pub mod input;
 pub mod json;
 mod net;
 pub mod recording;
+pub mod strategy;
 pub mod ws;

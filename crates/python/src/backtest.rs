@@ -1,10 +1,11 @@
 //! `prunella._core.run_backtest`: data and settings in, columns of what happened out.
 
 use crate::hot_loop::{raise, read_config};
+use crate::observer::PythonStrategies;
 use backtest::events::Events;
 use backtest::load::{self, LoadError, Loaded};
 use backtest::record::Record;
-use backtest::run::{Settings, run};
+use backtest::run::{Run, Settings, run};
 use engine::config::CoreConfig;
 use engine::event::{Side, TimeInForce};
 use pyo3::prelude::*;
@@ -82,7 +83,7 @@ fn load_all(
 
 /// Plays recorded markets through the core; see `prunella.trading.backtest`.
 #[pyfunction]
-#[pyo3(signature = (*, config, settings, data, cache_dir))]
+#[pyo3(signature = (*, config, settings, data, cache_dir, strategies))]
 #[allow(clippy::needless_pass_by_value)] // Python hands over a list of its own.
 pub fn run_backtest<'py>(
     py: Python<'py>,
@@ -90,6 +91,7 @@ pub fn run_backtest<'py>(
     settings: &[u8],
     data: Data,
     cache_dir: Option<PathBuf>,
+    strategies: Vec<(u8, Py<PyAny>)>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let config = read_config(py, config)?;
     let settings: Settings = serde_json::from_slice(settings)
@@ -101,9 +103,17 @@ pub fn run_backtest<'py>(
     let load_s = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let events: Vec<&Events> = loaded.iter().map(|each| &each.events).collect();
-    let record = py
-        .detach(|| run(config, settings, &events))
-        .map_err(|text| raise(py, "ConfigError", text))?;
+    let record = if strategies.is_empty() {
+        py.detach(|| run(config, settings, &events))
+    } else {
+        let observer = PythonStrategies::new(strategies, config.markets.len());
+        Run::new(config, settings, &events, observer).and_then(Run::play).map(|(record, _)| record)
+    };
+    let mut record = record.map_err(|text| {
+        // An exception of the strategy itself is handed on as it is.
+        PyErr::take(py).unwrap_or_else(|| raise(py, "ConfigError", text))
+    })?;
+    record.counts.rows = events.iter().map(|each| each.rows()).sum();
     let found = columns(py, &record)?;
     found.set_item("run_s", begun.elapsed().as_secs_f64())?;
     found.set_item("load_s", load_s)?;

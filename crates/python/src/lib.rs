@@ -6,6 +6,7 @@ mod hot_loop;
 mod indicators;
 mod journal;
 mod matching;
+mod observer;
 mod reasons;
 mod recording;
 

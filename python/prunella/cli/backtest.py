@@ -30,6 +30,8 @@ from prunella.trading.backtest import (
 from prunella.trading.backtest.result import Statistics
 from prunella.trading.market import positive
 from prunella.trading.runtime import TradingSettings
+from prunella.trading.strategy import PythonStrategy
+from prunella.trading.strategy.loading import load_strategy
 
 RECORDED = "recorded"
 BUILT_IN = ("maker", "momentum")
@@ -46,10 +48,20 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     behaviour: VenueBehaviour
     parameters: dict[str, str]
     cache: Path | None
+    own: dict[str, PythonStrategy] = {}
 
     def run(self) -> BacktestResult:
         """Plays it."""
-        return Backtest(self.data, self.config, behaviour=self.behaviour, cache=self.cache).run()
+        strategies = {
+            name: load_strategy(each.path, each.parameters) for name, each in self.own.items()
+        }
+        return Backtest(
+            self.data,
+            self.config,
+            behaviour=self.behaviour,
+            cache=self.cache,
+            strategies=strategies,
+        ).run()
 
 
 def cache_folder() -> Path:
@@ -151,8 +163,13 @@ def settings_of(strategy: str) -> TradingSettings:
         if not Path(strategy).is_file():
             raise UsageError(f"{strategy}: expected a settings file, found nothing")
         return load(Path(strategy)).trading
+    if ".py:" in strategy:
+        load_strategy(strategy)
+        name = strategy.rpartition(":")[2]
+        own: dict[str, Any] = {name: PythonStrategy(path=strategy)}
+        return msgspec.structs.replace(TradingSettings(), strategies=own)
     raise UsageError(
-        f"strategy: expected {', '.join(BUILT_IN)}, {RECORDED} or a .toml file, found {strategy!r}"
+        f"strategy: expected {', '.join(BUILT_IN)}, {RECORDED}, a .toml file or FILE.py:CLASS, found {strategy!r}"
     )
 
 
@@ -165,7 +182,11 @@ def with_parameters(settings: TradingSettings, parameters: Parameters) -> Tradin
     changed: dict[str, dict[str, Any]] = {
         name: msgspec.to_builtins(each) for name, each in settings.strategies.items()
     }
+    own = [each for each in changed.values() if each["kind"] == "python"]
     for key, value in parameters.items():
+        if len(changed) == len(own) == 1:
+            own[0]["parameters"] = {**own[0]["parameters"], key: value}
+            continue
         owner, _, name = key.rpartition(".")
         owners = [owner] if owner else list(changed)
         holders = [each for each in owners if name in changed.get(each, {})]
@@ -248,21 +269,32 @@ def run_backtest_command(
     combined = list(itertools.islice(combinations(sweeps), SWEEP_MAX + 1))
     if len(combined) > SWEEP_MAX:
         raise UsageError(f"--sweep: expected at most {SWEEP_MAX} combinations")
-    tasks = [
-        Task(
-            data=found,
-            config=config_for(with_parameters(settings, {**parameters, **each}), found),
-            behaviour=behaviour,
-            parameters=each,
-            cache=cache_folder(),
+    tasks = []
+    for each in combined:
+        changed = with_parameters(settings, {**parameters, **each})
+        tasks.append(
+            Task(
+                data=found,
+                config=config_for(changed, found),
+                behaviour=behaviour,
+                parameters=each,
+                cache=cache_folder(),
+                own=_own(changed),
+            )
         )
-        for each in combined
-    ]
     if sweeps:
         _sweep(tasks, jobs=jobs, report=report, console=console, json_output=json_output)
         return
     result = tasks[0].run()
     _finish(result, strategy, report, console, json_output=json_output, extra={})
+
+
+def _own(settings: TradingSettings) -> dict[str, PythonStrategy]:
+    return {
+        name: each
+        for name, each in settings.strategies.items()
+        if isinstance(each, PythonStrategy)
+    }
 
 
 def _on_journal(

@@ -2,6 +2,8 @@
 //!
 //! A strategy is a pure function with a small state of its own. It proposes; the risk check decides.
 
+pub mod breaker;
+mod external;
 pub mod market_maker;
 pub mod momentum;
 
@@ -106,6 +108,8 @@ pub enum StrategyState {
     MarketMaker,
     /// The averages per market and the time of the last order.
     Momentum(momentum::Memory),
+    /// It remembers in its own process; here is what guards us from it.
+    External(breaker::StrategyBreaker),
 }
 
 impl StrategyState {
@@ -113,6 +117,9 @@ impl StrategyState {
     pub fn new(config: &StrategyConfig, markets: usize, instruments: usize) -> Self {
         match &config.kind {
             StrategyKind::MarketMaker { .. } => Self::MarketMaker,
+            StrategyKind::External(patience) => {
+                Self::External(breaker::StrategyBreaker::new(patience))
+            }
             StrategyKind::Momentum { fast_updates, slow_updates, .. } => {
                 let (fast, slow) = (*fast_updates, *slow_updates);
                 Self::Momentum(momentum::Memory::new(fast, slow, markets, instruments))
@@ -149,6 +156,7 @@ impl StrategyState {
                 view,
                 intents,
             ),
+            (Self::External(_), StrategyKind::External(_)) => {}
             _ => unreachable!("a strategy's memory is made from its own configuration"),
         }
     }

@@ -10,6 +10,7 @@ from prunella._core import replay_orders, run_backtest
 from prunella.errors import ConfigError
 from prunella.trading.backtest.behaviour import VenueBehaviour
 from prunella.trading.backtest.result import BacktestResult
+from prunella.trading.strategy.user import Strategy
 
 
 class Backtest:
@@ -21,6 +22,8 @@ class Backtest:
         config: The JSON of the core's configuration, as `core_config` makes it.
         behaviour: How the simulated venues behave.
         cache: Folder for decoded recordings; without it, they are decoded each time.
+        strategies: Strategies written in Python, by the name that the configuration gives them;
+            they are called in this process.
 
     Raises:
         ConfigError: Data of a venue that is not configured, or no data.
@@ -33,11 +36,22 @@ class Backtest:
         *,
         behaviour: VenueBehaviour | None = None,
         cache: Path | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
     ) -> None:
         self._config = config
         self._behaviour = behaviour or VenueBehaviour()
         self._cache = cache
-        self._venues = [venue["name"] for venue in msgspec.json.decode(config)["venues"]]
+        core = msgspec.json.decode(config)
+        self._strategies: list[tuple[int, Strategy]] = []
+        names = [each["name"] for each in core["strategies"] if "external" in each["kind"]]
+        if sorted(names) != sorted(strategies or {}):
+            raise ConfigError(
+                f"strategies: expected an object for each of {names}, found {list(strategies or {})}"
+            )
+        for index, each in enumerate(core["strategies"]):
+            if strategies and each["name"] in strategies:
+                self._strategies.append((index, strategies[each["name"]]))
+        self._venues = [venue["name"] for venue in core["venues"]]
         for venue in data:
             if venue not in self._venues:
                 known = ", ".join(self._venues)
@@ -58,11 +72,14 @@ class Backtest:
             JournalError: A journal is damaged.
             ConfigError: Configuration and behaviour do not fit together.
         """
+        for _, strategy in self._strategies:
+            strategy.on_start()
         found: dict[str, Any] = run_backtest(
             config=self._config,
             settings=self._behaviour.raw(len(self._venues), is_measured=is_measured),
             data=self._data,
             cache_dir=self._cache,
+            strategies=[(index, strategy.handle) for index, strategy in self._strategies],
         )
         return BacktestResult(
             found, config=self._config, behaviour=self._behaviour, data=self._data

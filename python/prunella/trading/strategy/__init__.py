@@ -89,4 +89,51 @@ class Momentum(Strategy, frozen=True, kw_only=True, tag="momentum"):
         }
 
 
-StrategySettings = MarketMaker | Momentum
+class PythonStrategy(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="python",
+):
+    """A strategy of your own, in a process of its own when live; see the guide `strategies`.
+
+    Attributes:
+        path: `path/to/file.py:ClassName`.
+        parameters: Its parameters by name, as text.
+        budget_ms: An answer later than this after the update that it answers opens its breaker.
+        heartbeat_ms: So does silence longer than this.
+        intents_per_second: So do more intents than this within a second.
+        backoff_ms: First back-off of the breaker; doubles.
+        backoff_ms_max: Longest back-off.
+    """
+
+    path: str
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+    budget_ms: int = 100
+    heartbeat_ms: int = 1_000
+    intents_per_second: int = 200
+    backoff_ms: int = 1_000
+    backoff_ms_max: int = 60_000
+
+    def __post_init__(self) -> None:
+        """Refuses limits that nothing could meet."""
+        for name in ("budget_ms", "heartbeat_ms", "intents_per_second", "backoff_ms"):
+            at_least(name, getattr(self, name), 1)
+        at_least("backoff_ms_max", self.backoff_ms_max, self.backoff_ms)
+
+    def raw(self) -> dict[str, object]:
+        """The core's form: externally tagged, nanoseconds."""
+        return {
+            "external": {
+                "budget_ns": self.budget_ms * 1_000_000,
+                "heartbeat_ns": self.heartbeat_ms * 1_000_000,
+                "intents_per_second": self.intents_per_second,
+                "backoff_ns": self.backoff_ms * 1_000_000,
+                "backoff_ns_max": self.backoff_ms_max * 1_000_000,
+            }
+        }
+
+
+StrategySettings = MarketMaker | Momentum | PythonStrategy
