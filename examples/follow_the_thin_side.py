@@ -1,6 +1,7 @@
 """A strategy of your own: quotes both sides around the microprice, leaning against its inventory.
 
-Run it over a recorded session, or over a synthetic one as here: `python examples/follow_the_thin_side.py`
+Run it over a recorded session, or over a synthetic one as here:
+`python examples/follow_the_thin_side.py`
 
 prints
 orders were sent: True
@@ -12,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-
 from prunella.cli.backtest import config_for, settings_of
 from prunella.exchange.session import write_session
 from prunella.trading.backtest import Backtest, BacktestResult

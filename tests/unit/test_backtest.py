@@ -30,6 +30,8 @@ from prunella.trading.backtest import (
     write_report,
 )
 from prunella.trading.engine import measure_session
+from prunella.trading.strategy.loading import load_strategy, place_of
+from prunella.trading.strategy.user import Strategy
 
 DATA = Path(os.environ.get("PRUNELLA_DATA", "../shared/data")) / "market"
 ONE = 10**9
@@ -209,3 +211,107 @@ def test_recorded_market_is_traded_without_a_lost_book() -> None:
     assert result.counts["reflexes"] == {}
     limit = 5 * ONE // 10
     assert np.abs(result.samples["position"]).max() <= limit
+
+
+USER = """
+import msgspec
+from prunella.trading.strategy.user import ONE, Book, Fill, Strategy, Trade
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    many: int = 1
+
+class Own(Strategy):
+    Parameters = Parameters
+    seen = None
+
+    def on_start(self):
+        self.seen = {"books": 0, "trades": 0, "fills": 0, "timers": 0}
+
+    def on_book(self, book: Book):
+        self.seen["books"] += 1
+        if not book.orders and abs(book.position) < ONE // 10:
+            for _ in range(self.parameters.many):
+                self.buy(book.market, price=book.bid, quantity=ONE // 100)
+        for order in book.orders:
+            if order.price != book.bid:
+                self.cancel(book.market, order.id)
+
+    def on_trade(self, trade: Trade):
+        self.seen["trades"] += 1
+
+    def on_fill(self, fill: Fill):
+        self.seen["fills"] += 1
+        self.last = fill
+
+    def on_timer(self, now_ns: int):
+        self.seen["timers"] += 1
+
+class Wrong(Strategy):
+    def on_book(self, book: Book):
+        return 1 // (book.bid - book.bid)
+"""
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Path:
+    """A file with strategies of a person."""
+    path = tmp_path / "own.py"
+    path.write_text(USER, encoding="utf-8")
+    return path
+
+
+def _user(session: Path, place: str, **parameters: str) -> tuple[BacktestResult, Strategy]:
+    settings = settings_of(place)
+    data = {"primary": [session]}
+    strategy = load_strategy(place, parameters)
+    name = place.rpartition(":")[2]
+    run = Backtest(data, config_for(settings, data), behaviour=QUICK, strategies={name: strategy})
+    return run.run(), strategy
+
+
+def test_own_strategy_sees_everything_and_its_intents_are_checked(
+    session: Path, user_file: Path
+) -> None:
+    """Books, trades, fills and time are told; orders and cancels go the way of all others."""
+    result, strategy = _user(session, f"{user_file}:Own")
+    seen = strategy.__dict__["seen"]
+    assert min(seen.values()) > 0
+    assert seen["fills"] == len(result.fills)
+    assert (result.fills["sells"] == 0).all()
+    assert result.counts["cancels"] > 0
+    assert strategy.__dict__["last"].position == int(result.fills["position"][-1])
+    assert _user(session, f"{user_file}:Own")[0].state_hash == result.state_hash
+
+
+def test_flood_of_intents_opens_the_breaker_of_the_strategy_alone(
+    session: Path, user_file: Path
+) -> None:
+    """More intents than allowed are refused with a code, and what rested is cancelled."""
+    result, _ = _user(session, f"{user_file}:Own", many="300")
+    assert result.counts["denied"]["STRATEGY_UNSOUND"] >= 300
+    assert len(result.orders) < 300
+
+
+def test_exception_of_an_own_strategy_is_told_with_its_line(session: Path, user_file: Path) -> None:
+    """The file and the line that a person has to look at."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        _user(session, f"{user_file}:Wrong")
+    line = USER.splitlines().index("        return 1 // (book.bid - book.bid)") + 1
+    assert f"own.py:{line}: ZeroDivisionError" in place_of(raised.value, str(user_file))
+
+
+def test_place_of_an_own_strategy_that_is_none_is_told(user_file: Path, tmp_path: Path) -> None:
+    """No file, no class, an error in it, a parameter that does not fit."""
+    for place, wanted in (
+        ("own", "expected path/to/file.py:ClassName"),
+        (f"{tmp_path}/gone.py:Own", "found nothing"),
+        (f"{user_file}:Gone", "expected a subclass of Strategy called Gone"),
+    ):
+        with pytest.raises(ConfigError, match=wanted):
+            load_strategy(place)
+    with pytest.raises(ConfigError, match="Own: "):
+        load_strategy(f"{user_file}:Own", {"many": "few"})
+    broken = tmp_path / "broken.py"
+    broken.write_text("x = 1\nclass\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"broken.py:2: "):
+        load_strategy(f"{broken}:Own")

@@ -169,7 +169,8 @@ def settings_of(strategy: str) -> TradingSettings:
         own: dict[str, Any] = {name: PythonStrategy(path=strategy)}
         return msgspec.structs.replace(TradingSettings(), strategies=own)
     raise UsageError(
-        f"strategy: expected {', '.join(BUILT_IN)}, {RECORDED}, a .toml file or FILE.py:CLASS, found {strategy!r}"
+        f"strategy: expected {', '.join(BUILT_IN)}, {RECORDED}, a .toml file or FILE.py:CLASS, "
+        f"found {strategy!r}"
     )
 
 
@@ -291,9 +292,7 @@ def run_backtest_command(
 
 def _own(settings: TradingSettings) -> dict[str, PythonStrategy]:
     return {
-        name: each
-        for name, each in settings.strategies.items()
-        if isinstance(each, PythonStrategy)
+        name: each for name, each in settings.strategies.items() if isinstance(each, PythonStrategy)
     }
 
 

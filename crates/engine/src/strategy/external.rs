@@ -58,11 +58,12 @@ impl Engine {
     /// A strategy cancels its own orders only.
     fn is_own(&self, strategy: StrategyId, intent: &Intent) -> bool {
         match intent {
+            Intent::Place(_) => true,
+            // The wire has no words for these.
+            Intent::Route(_) | Intent::Work(_) | Intent::EndWork(_) => false,
             Intent::Cancel(id) => {
                 self.orders.get(*id).is_some_and(|order| order.new.strategy == strategy)
             }
-            // What ends is looked up by strategy where it is ended.
-            Intent::Place(_) | Intent::Route(_) | Intent::Work(_) | Intent::EndWork(_) => true,
         }
     }
 

@@ -46,7 +46,8 @@ class Backtest:
         names = [each["name"] for each in core["strategies"] if "external" in each["kind"]]
         if sorted(names) != sorted(strategies or {}):
             raise ConfigError(
-                f"strategies: expected an object for each of {names}, found {list(strategies or {})}"
+                f"strategies: expected an object for each of {names}, "
+                f"found {list(strategies or {})}"
             )
         for index, each in enumerate(core["strategies"]):
             if strategies and each["name"] in strategies:

@@ -37,6 +37,7 @@ from prunella.errors import CommandUnsupportedError, ConfigError, TargetUnavaila
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
 from prunella.trading.runtime.settings import TradingSettings
+from prunella.trading.strategy import PythonStrategy
 from prunella.trading.venue import VenueEndpoint, read_venue_key
 from prunella.values import Clock, Home
 
@@ -215,6 +216,12 @@ def _hot_loop(
         if name not in endpoints:
             raise ConfigError(f"venue {name}: expected an endpoint, found none")
         venues.append(msgspec.to_builtins(endpoints[name]) | msgspec.to_builtins(key))
+    for name, strategy in settings.strategies.items():
+        if isinstance(strategy, PythonStrategy):
+            raise ConfigError(
+                f"strategies.{name}: a strategy in Python can be backtested; trading live with it "
+                "is not supported yet"
+            )
     try:
         config = settings.core()
     except ValueError as error:

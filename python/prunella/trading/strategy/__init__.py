@@ -101,6 +101,7 @@ class PythonStrategy(
 
     Attributes:
         path: `path/to/file.py:ClassName`.
+        instruments: Names of the instruments that it trades; empty: all.
         parameters: Its parameters by name, as text.
         budget_ms: An answer later than this after the update that it answers opens its breaker.
         heartbeat_ms: So does silence longer than this.
@@ -110,6 +111,7 @@ class PythonStrategy(
     """
 
     path: str
+    instruments: tuple[str, ...] = ()
     parameters: dict[str, str] = msgspec.field(default_factory=dict)
     budget_ms: int = 100
     heartbeat_ms: int = 1_000

@@ -38,7 +38,7 @@ def load_strategy(place: str, parameters: Mapping[str, Any] | None = None) -> St
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever a user's file raises is told to him
         raise ConfigError(f"strategy: {place_of(error, path)}") from None
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, Strategy)):
