@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-
 from prunella.cli.backtest import config_for, settings_of
 from prunella.exchange.session import write_session
 from prunella.trading.backtest import Backtest
