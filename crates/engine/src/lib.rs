@@ -18,6 +18,7 @@ mod guard;
 pub mod indicator;
 pub mod market;
 pub mod matching;
+pub mod model;
 pub mod order;
 pub mod output;
 pub mod position;

@@ -6,6 +6,7 @@ mod hot_loop;
 mod indicators;
 mod journal;
 mod matching;
+mod model;
 mod observer;
 mod reasons;
 mod recording;
@@ -31,6 +32,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::matching::{Match, Matching, Wallets};
+    #[pymodule_export]
+    use super::model::Model;
     #[pymodule_export]
     use super::reasons::{denial_reasons, order_states};
     #[pymodule_export]
