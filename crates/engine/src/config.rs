@@ -92,6 +92,18 @@ pub enum StrategyKind {
     },
     /// Decided in a process of its own, whose intents are inputs of the core.
     External(Patience),
+    /// Takes in the direction of a model's signal, on the active venue. The model itself comes as a
+    /// journaled promotion, so that another one needs no other configuration.
+    Onnx {
+        /// Order size, and the most that is held.
+        quantity: Quantity,
+        /// Signal beyond which it trades, times a million.
+        threshold_micros: i64,
+        /// How long a signal holds; then the position is closed.
+        horizon_ns: Nanos,
+        /// Time between two orders.
+        cooldown_ns: Nanos,
+    },
 }
 
 /// A named strategy.

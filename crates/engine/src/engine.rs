@@ -225,6 +225,7 @@ impl Engine {
                 return;
             }
             Event::Timer => self.guard(now_ns, outputs),
+            Event::Model { strategy, name, bytes } => self.promote(strategy, name, bytes),
             Event::Started => self.restarted(now_ns),
             Event::Malformed { venue, channel } => self.missed(now_ns, venue, channel),
             Event::ChannelUp { venue, channel } => self.channel_up(now_ns, venue, channel),
@@ -259,6 +260,11 @@ impl Engine {
         event: &Event<'_>,
         outputs: &mut Vec<Output>,
     ) {
+        if let Event::Trade { quantity, buyer_is_maker, .. } = *event {
+            for strategy in &mut self.strategies {
+                strategy.on_trade(id, quantity, buyer_is_maker);
+            }
+        }
         let state = &mut self.markets[id.index()];
         let change = state.feed(now_ns, event);
         if state.market.status() == MarketStatus::Live {

@@ -360,4 +360,13 @@ pub enum Event<'a> {
         /// What it says.
         told: StrategyTold<'a>,
     },
+    /// A strategy is to go on with this model.
+    Model {
+        /// Which strategy.
+        strategy: StrategyId,
+        /// The model's name in the registry.
+        name: &'a str,
+        /// The bytes of its ONNX file.
+        bytes: &'a [u8],
+    },
 }

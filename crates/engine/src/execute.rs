@@ -77,6 +77,7 @@ impl Engine {
                 position_market: state.position.quantity(),
                 open_all_venues,
                 orders: self.orders.open(),
+                book: state.market.book(),
             };
             self.strategies[index].look(&self.config.strategies[index].kind, &view, &mut intents);
             for intent in intents.drain(..) {

@@ -22,6 +22,7 @@ pub mod model;
 pub mod order;
 pub mod output;
 pub mod position;
+pub mod promote;
 pub mod rate;
 pub mod reason;
 pub mod reconcile;

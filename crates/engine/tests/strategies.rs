@@ -68,6 +68,7 @@ proptest! {
             position_market: Quantity(held * LOT),
             open_all_venues: 0,
             orders: &orders,
+            book: &engine::book::Book::new(),
         };
         let settings = market_maker::Settings {
             half_spread_ppm,
@@ -135,7 +136,8 @@ proptest! {
                 position_all_venues: Quantity(held),
                 position_market: Quantity(held),
                 open_all_venues: 0,
-            orders: &orders,
+                orders: &orders,
+                book: &engine::book::Book::new(),
             };
             let mut intents = Vec::new();
             momentum::take(&settings, &mut memory, &view, &mut intents);

@@ -2,13 +2,13 @@
 //! restart and replay go through the very same lines.
 
 use crate::binance::{Answer, Decoder, Frame};
-use crate::input::{Commanded, Input};
+use crate::input::{Commanded, Input, Promotion};
 use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Channel, Event, RequestFailure};
 use engine::output::Output;
 use engine::risk::Intent;
-use values::{MarketId, Nanos, VenueId};
+use values::{MarketId, Nanos, StrategyId, VenueId};
 
 /// Engine and decoders.
 pub struct Core {
@@ -144,6 +144,13 @@ impl Core {
                 let told = crate::strategy::read(bytes, &mut self.wishes)
                     .ok_or(CoreError::Unreadable("a strategy's message of this version"))?;
                 self.engine.step(now_ns, &Event::Strategy { strategy, told }, outputs);
+            }
+            Input::Model(payload) => {
+                let expected = CoreError::Unreadable("a model's promotion of this version");
+                let (told, bytes) = Promotion::parse(payload).ok_or(expected)?;
+                let strategy = StrategyId(told.strategy);
+                let event = Event::Model { strategy, name: &told.model, bytes };
+                self.engine.step(now_ns, &event, outputs);
             }
             Input::Timer => self.engine.step(now_ns, &Event::Timer, outputs),
             Input::Started => self.engine.step(now_ns, &Event::Started, outputs),

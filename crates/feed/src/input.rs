@@ -23,6 +23,7 @@ const TIMER: u16 = 9;
 const STARTED: u16 = 10;
 const CHECK: u16 = 11;
 const WITHDRAWN: u16 = 12;
+const MODEL: u16 = 13;
 const STRATEGY: u16 = 20;
 
 /// One input of the core.
@@ -106,6 +107,41 @@ pub enum Input<'a> {
         /// SHA-256.
         state_hash: [u8; 32],
     },
+    /// A [`Promotion`] in JSON, a zero byte, and the bytes of its ONNX file: with the model in the
+    /// journal, a replay needs no other file.
+    Model(&'a [u8]),
+}
+
+/// A model that a strategy is to go on with, and by whose word; its bytes follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// Which strategy, by position.
+    pub strategy: u8,
+    /// The model's name in the registry.
+    pub model: String,
+    /// SHA-256 of the file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Who promoted it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Promotion {
+    /// The payload of an [`Input::Model`].
+    pub fn payload(&self, bytes: &[u8]) -> Vec<u8> {
+        // JSON text never holds a zero byte.
+        let mut payload = serde_json::to_vec(self).expect("plain data always encodes");
+        payload.push(0);
+        payload.extend_from_slice(bytes);
+        payload
+    }
+
+    /// A payload's promotion and the model's bytes.
+    pub fn parse(payload: &[u8]) -> Option<(Promotion, &[u8])> {
+        let end = payload.iter().position(|byte| *byte == 0)?;
+        Some((serde_json::from_slice(&payload[..end]).ok()?, &payload[end + 1..]))
+    }
 }
 
 /// A command with who gave it and why, for the record.
@@ -146,6 +182,7 @@ impl<'a> Input<'a> {
             Self::Timer => TIMER,
             Self::Started => STARTED,
             Self::Check { .. } => CHECK,
+            Self::Model(_) => MODEL,
         }
     }
 
@@ -154,7 +191,7 @@ impl<'a> Input<'a> {
     pub fn payload<'b>(&'b self, header: &'b mut [u8; HEADER_SIZE_MAX]) -> [&'b [u8]; 2] {
         let mut at = Put { header, used: 0 };
         let bytes: &[u8] = match self {
-            Self::Config(bytes) | Self::Command(bytes) => bytes,
+            Self::Config(bytes) | Self::Command(bytes) | Self::Model(bytes) => bytes,
             Self::Frame { venue, channel, bytes } => {
                 at.put(&[venue.0, channel_code(*channel)]);
                 bytes
@@ -239,6 +276,7 @@ fn parse(kind: u16, payload: &[u8]) -> Option<Input<'_>> {
             Input::Strategy { strategy: StrategyId(*head), bytes }
         }
         COMMAND => Input::Command(payload),
+        MODEL => Input::Model(payload),
         TIMER if payload.is_empty() => Input::Timer,
         STARTED if payload.is_empty() => Input::Started,
         CHECK => Input::Check { state_hash: payload.try_into().ok()? },
@@ -328,7 +366,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_journaled_reads_back_the_same(
-            code in 0..12,
+            code in 0..13,
             venue in any::<u8>().prop_map(VenueId),
             is_user in any::<bool>(),
             purpose in any_purpose(),
@@ -345,6 +383,7 @@ mod tests {
                 3 => Input::Lost { venue, purpose },
                 4 => Input::ChannelUp { venue, channel },
                 11 => Input::Withdrawn { venue, purpose },
+                12 => Input::Model(&bytes),
                 5 => Input::ChannelDown { venue, channel },
                 6 => Input::Heartbeat { venue, channel },
                 7 => Input::Command(&bytes),

@@ -6,6 +6,7 @@ pub mod clock_offset;
 mod connection;
 pub mod core;
 pub mod endpoint;
+pub mod features;
 pub mod histogram;
 pub mod hot_loop;
 pub mod http;

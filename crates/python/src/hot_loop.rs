@@ -208,10 +208,19 @@ impl HotLoop {
         Ok(())
     }
 
-    /// Sends a command (JSON); the reply (JSON), or `None` when there was none in time.
-    fn command(&self, py: Python<'_>, json: String, timeout_s: f64) -> Option<String> {
+    /// Sends a command (JSON) with the model that it may promote; the reply (JSON), or `None` when
+    /// there was none in time.
+    #[pyo3(signature = (json, timeout_s, *, model = Vec::new()))]
+    fn command(
+        &self,
+        py: Python<'_>,
+        json: String,
+        timeout_s: f64,
+        model: Vec<u8>,
+    ) -> Option<String> {
         let running = self.running()?;
-        py.detach(|| running.command(json, Duration::from_secs_f64(timeout_s.clamp(0.0, 60.0))))
+        let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 60.0));
+        py.detach(|| running.command(json, model, timeout))
     }
 
     /// The newest status (JSON); empty before the first.

@@ -33,7 +33,7 @@ mod _core {
     #[pymodule_export]
     use super::matching::{Match, Matching, Wallets};
     #[pymodule_export]
-    use super::model::Model;
+    use super::model::{Model, feature_names, feature_rows};
     #[pymodule_export]
     use super::reasons::{denial_reasons, order_states};
     #[pymodule_export]

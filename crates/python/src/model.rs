@@ -1,6 +1,9 @@
 //! Models for Python: `prunella.trading.model`.
 
+use crate::hot_loop::{raise, read_config};
 use engine::model::Model as Compiled;
+use engine::model::features::{FEATURES_V1, FEATURES_VERSION};
+use feed::features::{FeatureError, play};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -25,8 +28,8 @@ fn floats(bytes: &[u8], width: usize) -> PyResult<Vec<f32>> {
 #[pymethods]
 impl Model {
     #[new]
-    fn new(bytes: &[u8]) -> PyResult<Self> {
-        let model = Compiled::compile(bytes);
+    fn new(onnx: &[u8]) -> PyResult<Self> {
+        let model = Compiled::compile(onnx);
         model.map(|model| Self { model }).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
@@ -61,4 +64,41 @@ impl Model {
         }
         Ok(took)
     }
+}
+
+/// The version of the figures and their names.
+#[pyfunction]
+pub fn feature_names() -> (u32, Vec<&'static str>) {
+    (FEATURES_VERSION, FEATURES_V1.to_vec())
+}
+
+/// Times, figures, mid prices and later mid prices as bytes; see `prunella.trading.model`.
+type Columns<'py> =
+    (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>);
+
+/// Plays a recording through the core and reads off an ONNX strategy's figures.
+#[pyfunction]
+#[pyo3(signature = (paths, *, config, stride_ns, horizons_ns))]
+#[allow(clippy::needless_pass_by_value)] // Python hands over lists of its own.
+pub fn feature_rows<'py>(
+    py: Python<'py>,
+    paths: Vec<String>,
+    config: &[u8],
+    stride_ns: i64,
+    horizons_ns: Vec<i64>,
+) -> PyResult<Columns<'py>> {
+    let config = read_config(py, config)?;
+    let rows = py.detach(|| play(&paths, config, stride_ns, &horizons_ns));
+    let rows = rows.map_err(|error| match error {
+        FeatureError::Recording(error) => raise(py, "RecordingError", error.to_string()),
+        other => raise(py, "ConfigError", other.to_string()),
+    })?;
+    let wide = |values: &[f64]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        PyBytes::new(py, &bytes)
+    };
+    let times: Vec<u8> = rows.ts_ns.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let figures: Vec<u8> = rows.figures.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let later = rows.later.iter().map(|values| wide(values)).collect();
+    Ok((PyBytes::new(py, &times), PyBytes::new(py, &figures), wide(&rows.mids), later))
 }

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
 from prunella.cli.stack import home_at, new_home
@@ -27,6 +28,7 @@ ledger_app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(order_app, name="order")
+app.add_typer(models_app, name="model")
 
 HomeOption = Annotated[
     Path | None,

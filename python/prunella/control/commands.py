@@ -68,6 +68,20 @@ class ReleaseLease(_Command, frozen=True, kw_only=True, tag="release_lease"):
     lease_id: str
 
 
+class PromoteModel(_Command, frozen=True, kw_only=True, tag="promote_model"):
+    """Let a strategy go on with another model, between two events; only a named person may.
+
+    Attributes:
+        strategy: The strategy's name in the settings.
+        model: The model's name in the stack's registry.
+        sha256: Of its file, lower-case hexadecimal: what was checked is what is run.
+    """
+
+    strategy: str
+    model: str
+    sha256: str
+
+
 class Restart(_Command, frozen=True, kw_only=True, tag="restart"):
     """Stop (if it runs) and start a supervised process."""
 
@@ -200,6 +214,7 @@ Command = (
     | SwitchVenue
     | SetOrderRate
     | ReleaseLease
+    | PromoteModel
     | Restart
     | Start
     | Stop

@@ -166,6 +166,12 @@ METRICS: dict[str, Metric] = {
         ("hot_loop_iterations_total", "execution", "count", "turns of the hot loop"),
         ("hot_loop_lag_seconds", "execution", "seconds", "longest pause between two turns"),
         ("tick_to_order_microseconds", "execution", "us", "from a frame's bytes to the order's"),
+        (
+            "signal_inference_duration_microseconds",
+            "strategy",
+            "us",
+            "one step with a model's answer",
+        ),
         ("risk_check_duration_microseconds", "execution", "us", "one order's risk checks"),
         ("market_data_processing_latency_microseconds", "execution", "us", "one frame's step"),
     )

@@ -24,6 +24,7 @@ class Home:
         self.ledger = self.root / "ledger"
         self.exchange = self.root / "exchange"
         self.engine_journal = self.root / "journal" / "engine"
+        self.models = self.root / "models"
         self.settings = self.root / "settings.toml"
 
     def create(self) -> "Home":

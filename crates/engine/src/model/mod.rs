@@ -2,12 +2,12 @@
 //!
 //! A library call costs five to ten microseconds before the first multiplication. Here the graph is
 //! turned once into a short list of steps over one fixed piece of memory: no allocation, no lookup,
-//! no other thread. What is not known is refused by name, never approximated; for such a model
-//! there is ONNX Runtime behind the same door.
+//! no other thread. What is not known is refused by name, never approximated.
 
 mod compile;
 mod dense;
 mod ensemble;
+pub mod features;
 mod math;
 mod onnx;
 mod tree;
@@ -42,9 +42,6 @@ pub enum ModelError {
         /// What of it.
         what: String,
     },
-    /// An answer of the runtime that is loaded for models that are not compiled.
-    #[error("{0}")]
-    Runtime(String),
 }
 
 fn unsupported(node: &onnx::Node, what: &str) -> ModelError {

@@ -6,7 +6,9 @@ pub mod breaker;
 mod external;
 pub mod market_maker;
 pub mod momentum;
+pub mod onnx;
 
+use crate::book::Book;
 use crate::config::{MarketConfig, StrategyConfig, StrategyKind};
 use crate::event::{Level, Side};
 use crate::order::Order;
@@ -45,6 +47,8 @@ pub struct View<'a> {
     pub open_all_venues: usize,
     /// Every open order, of every strategy and market.
     pub orders: &'a [Order],
+    /// The market's whole book.
+    pub book: &'a Book,
 }
 
 impl<'a> View<'a> {
@@ -110,6 +114,8 @@ pub enum StrategyState {
     Momentum(momentum::Memory),
     /// It remembers in its own process; here is what guards us from it.
     External(breaker::StrategyBreaker),
+    /// A model with each market's figures.
+    Onnx(Box<onnx::Memory>),
 }
 
 impl StrategyState {
@@ -123,6 +129,9 @@ impl StrategyState {
             StrategyKind::Momentum { fast_updates, slow_updates, .. } => {
                 let (fast, slow) = (*fast_updates, *slow_updates);
                 Self::Momentum(momentum::Memory::new(fast, slow, markets, instruments))
+            }
+            StrategyKind::Onnx { .. } => {
+                Self::Onnx(Box::new(onnx::Memory::new(markets, instruments)))
             }
         }
     }
@@ -157,14 +166,42 @@ impl StrategyState {
                 intents,
             ),
             (Self::External(_), StrategyKind::External(_)) => {}
+            (
+                Self::Onnx(memory),
+                StrategyKind::Onnx { quantity, threshold_micros, horizon_ns, cooldown_ns },
+            ) => onnx::take(
+                &onnx::Settings {
+                    threshold_micros: *threshold_micros,
+                    quantity: *quantity,
+                    horizon_ns: *horizon_ns,
+                    cooldown_ns: *cooldown_ns,
+                },
+                memory,
+                view,
+                intents,
+            ),
             _ => unreachable!("a strategy's memory is made from its own configuration"),
         }
     }
 
     /// The book of a market is out of step: averages of it mean nothing any more.
     pub fn forget(&mut self, market: MarketId) {
-        if let Self::Momentum(memory) = self {
-            memory.forget(market);
+        match self {
+            Self::Momentum(memory) => memory.forget(market),
+            Self::Onnx(memory) => memory.forget(market),
+            Self::MarketMaker | Self::External(_) => {}
         }
+    }
+
+    /// A public trade.
+    pub fn on_trade(&mut self, market: MarketId, quantity: Quantity, buyer_is_maker: bool) {
+        if let Self::Onnx(memory) = self {
+            memory.on_trade(market, quantity, buyer_is_maker);
+        }
+    }
+
+    /// What an ONNX strategy remembers.
+    pub fn onnx(&self) -> Option<&onnx::Memory> {
+        if let Self::Onnx(memory) = self { Some(memory) } else { None }
     }
 }

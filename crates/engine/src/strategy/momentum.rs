@@ -115,7 +115,7 @@ pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: 
 }
 
 /// How much to trade: down to zero first when we hold the other direction, else up to the size.
-fn missing(target: Quantity, held: Quantity, side: Side) -> Quantity {
+pub(super) fn missing(target: Quantity, held: Quantity, side: Side) -> Quantity {
     let ahead = match side {
         Side::Buy => held.0,
         Side::Sell => held.0.saturating_neg(),
@@ -126,7 +126,7 @@ fn missing(target: Quantity, held: Quantity, side: Side) -> Quantity {
 
 /// A limit beyond the best price, but never through our own resting orders; `None` when those are
 /// all that there is to take.
-fn protected_price(view: &View<'_>, side: Side) -> Option<Price> {
+pub(super) fn protected_price(view: &View<'_>, side: Side) -> Option<Price> {
     let tick = view.limits.tick;
     let ppm = i64::from(PROTECTION_PPM.min(view.limits.collar_ppm / 2));
     match side {

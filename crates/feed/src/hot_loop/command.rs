@@ -1,6 +1,8 @@
 //! A control command as JSON in; a command of the core, and the reply with the state replaced, out.
 
 use super::orders::{self, Submitted};
+use crate::core::{hash_state, hex};
+use crate::input::Promotion;
 use engine::Engine;
 use engine::event::Command;
 use engine::risk::TradingState;
@@ -54,6 +56,11 @@ enum Told {
     ResumeOrder {
         order: u32,
     },
+    PromoteModel {
+        strategy: String,
+        model: String,
+        sha256: String,
+    },
 }
 
 /// A command with who gave it and why.
@@ -86,6 +93,47 @@ impl Reply {
     pub(super) fn text(&self) -> String {
         serde_json::to_string(self).expect("a reply is plain data")
     }
+}
+
+/// A promotion's payload and the state that it replaces.
+pub(super) type Promoted = (Vec<u8>, BTreeMap<&'static str, String>);
+
+/// What a promotion journals, and the state that it is going to replace; `None` for all other
+/// commands.
+///
+/// # Errors
+/// The model cannot be taken: the refusal.
+pub(super) fn promotion(
+    order: &Order,
+    bytes: &[u8],
+    engine: &Engine,
+    now_ns: Nanos,
+    bytes_max: usize,
+) -> Result<Option<Promoted>, Reply> {
+    let Told::PromoteModel { strategy, model, sha256 } = &order.command else { return Ok(None) };
+    let refuse = |code, text| Err(Reply::refused(code, text, now_ns));
+    let found = hex(&hash_state(bytes));
+    if found != *sha256 {
+        return refuse("MODEL_HASH", format!("expected the SHA-256 {sha256}, found {found}"));
+    }
+    if bytes.len() > bytes_max {
+        let text = format!("expected at most {bytes_max} bytes, found {}", bytes.len());
+        return refuse("MODEL_TOO_LARGE", text);
+    }
+    let (index, _) = match engine.check_model(strategy, bytes) {
+        Ok(found) => found,
+        Err(refusal) => return refuse(refusal.code, refusal.message),
+    };
+    let told = Promotion {
+        strategy: index.0,
+        model: model.clone(),
+        sha256: found,
+        actor: order.actor.clone(),
+        reason: order.reason.clone(),
+    };
+    let before = engine.models().find(|(name, _)| name == strategy);
+    let replaced = before.map(|(_, memory)| ("model", memory.name.clone())).into_iter().collect();
+    Ok(Some((told.payload(bytes), replaced)))
 }
 
 pub(super) fn parse(json: &str) -> Result<Order, String> {
@@ -178,6 +226,10 @@ pub(super) fn translate(
         Told::CancelOrder { order } => Command::CancelOrder(*order),
         Told::PauseOrder { order } => Command::PauseOrder(*order),
         Told::ResumeOrder { order } => Command::ResumeOrder(*order),
+        Told::PromoteModel { .. } => {
+            let text = "a promotion comes with the model's bytes".to_owned();
+            return Err(Reply::refused("MODEL_MISSING", text, now_ns));
+        }
     };
     if let Some(refusal) = engine.refusal(&command) {
         return Err(Reply::refused(refusal.code(), refusal.text().to_owned(), now_ns));

@@ -43,6 +43,7 @@ pub enum LoopError {
 pub(super) struct Latencies {
     pub processing: Histogram,
     pub risk: Histogram,
+    pub inference: Histogram,
     pub tick_to_order: Histogram,
 }
 
@@ -83,6 +84,7 @@ impl Machine {
         self.bytes += (payload[0].len() + payload[1].len() + journal::ENTRY_OVERHEAD) as u64;
         self.outputs.clear();
         let mut decoded_ns = 0;
+        let inferences = self.core.engine().inferences();
         self.core
             .apply_probed(now_ns, input, &mut self.outputs, || decoded_ns = monotonic_ns())
             .map_err(|source| LoopError::Core { seq, source })?;
@@ -95,6 +97,10 @@ impl Machine {
                 |output: &Output| matches!(output, Output::Place(_) | Output::Denied { .. });
             if self.outputs.iter().any(is_checked) {
                 self.latencies.risk.record(end_ns - decoded_ns);
+            }
+            // The same for a model's figures and its answer.
+            if self.core.engine().inferences() != inferences {
+                self.latencies.inference.record(end_ns - decoded_ns);
             }
         }
         Ok(seq)

@@ -91,7 +91,7 @@ pub struct Options {
 }
 
 enum Message {
-    Command { json: String, reply: SyncSender<String> },
+    Command { json: String, model: Vec<u8>, reply: SyncSender<String> },
     Stop,
 }
 
@@ -197,10 +197,10 @@ impl HotLoop {
     }
 
     /// Sends a command and waits for the reply (JSON); `None` when the loop has ended or does not
-    /// answer in time.
-    pub fn command(&self, json: String, timeout: Duration) -> Option<String> {
+    /// answer in time. A promotion brings the `model`'s bytes; it is empty for all others.
+    pub fn command(&self, json: String, model: Vec<u8>, timeout: Duration) -> Option<String> {
         let (reply, answer) = sync_channel(1);
-        self.messages.try_send(Message::Command { json, reply }).ok()?;
+        self.messages.try_send(Message::Command { json, model, reply }).ok()?;
         self.waker.wake();
         answer.recv_timeout(timeout).ok()
     }

@@ -16,6 +16,7 @@ use engine::engine::Freshness;
 use engine::market::MarketStatus;
 use engine::output::Reflex;
 use engine::reason::DenialReason;
+use engine::strategy::onnx::Memory;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use values::{MarketId, Nanos, VenueId};
@@ -82,6 +83,8 @@ struct Status<'a> {
     journal_bytes: u64,
     market_data_processing: Latency,
     risk_check: Latency,
+    signal_inference: Latency,
+    models: Vec<ModelStatus<'a>>,
     tick_to_order: Latency,
     #[serde(flatten)]
     turns: &'a Turns,
@@ -151,6 +154,27 @@ struct Market<'a> {
     best_bid: Option<String>,
     best_ask: Option<String>,
     last_update_id: u64,
+}
+
+#[derive(Serialize)]
+struct ModelStatus<'a> {
+    strategy: &'a str,
+    model: &'a str,
+    sha256: String,
+    state: &'static str,
+    inferences: u64,
+    signals: u64,
+}
+
+fn model_status<'a>((strategy, memory): (&'a str, &'a Memory)) -> ModelStatus<'a> {
+    ModelStatus {
+        strategy,
+        model: &memory.name,
+        sha256: memory.model().map_or_else(String::new, |model| hex(model.sha256())),
+        state: memory.state.code(),
+        inferences: memory.inferences,
+        signals: memory.signals,
+    }
 }
 
 #[derive(Serialize)]
@@ -227,6 +251,8 @@ pub(super) fn write(
         journal_bytes: machine.bytes,
         market_data_processing: latency(&machine.latencies.processing, MICROSECOND_BOUNDS_NS),
         risk_check: latency(&machine.latencies.risk, MICROSECOND_BOUNDS_NS),
+        signal_inference: latency(&machine.latencies.inference, MICROSECOND_BOUNDS_NS),
+        models: engine.models().map(model_status).collect(),
         tick_to_order: latency(&machine.latencies.tick_to_order, MICROSECOND_BOUNDS_NS),
         turns,
     };

@@ -486,8 +486,8 @@ impl Turn {
     fn commands(&mut self) -> Result<(), LoopError> {
         while let Ok(message) = self.messages.try_recv() {
             match message {
-                Message::Command { json, reply } => {
-                    let answer = self.command(&json)?;
+                Message::Command { json, model, reply } => {
+                    let answer = self.command(&json, &model)?;
                     let seq = self.machine.journal.last_seq();
                     self.machine.gate.reply(monotonic_ns(), seq, answer.text(), reply);
                 }
@@ -501,12 +501,35 @@ impl Turn {
         Ok(())
     }
 
-    fn command(&mut self, json: &str) -> Result<Reply, LoopError> {
+    fn command(&mut self, json: &str, model: &[u8]) -> Result<Reply, LoopError> {
         let now_ns = self.machine.now_ns().max(self.machine.last_ns());
         let order = match command::parse(json) {
             Ok(order) => order,
             Err(text) => return Ok(Reply::refused("COMMAND_UNKNOWN", text, now_ns)),
         };
+        let engine = self.machine.core.engine();
+        // An entry has to fit into a segment, with room for its header.
+        let bytes_max = (self.options.segment_bytes / 2).min(engine::model::MODEL_BYTES_MAX);
+        if !model.is_empty() {
+            match command::promotion(&order, model, engine, now_ns, bytes_max) {
+                Ok(Some((payload, replaced))) => {
+                    self.take(None, &Input::Model(&payload))?;
+                    let (seq, at_ns) = (self.machine.journal.last_seq(), self.machine.last_ns());
+                    let message = String::new();
+                    return Ok(Reply {
+                        ok: true,
+                        code: "OK",
+                        message,
+                        replaced,
+                        seq,
+                        at_ns,
+                        order: 0,
+                    });
+                }
+                Ok(None) => {}
+                Err(refusal) => return Ok(refusal),
+            }
+        }
         let translated = command::translate(&order, self.machine.core.engine(), now_ns);
         let (command, replaced) = match translated {
             Ok(found) => found,

@@ -14,6 +14,7 @@ _BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 _LATENCIES = {
     "market_data_processing": "market_data_processing_latency_microseconds",
     "risk_check": "risk_check_duration_microseconds",
+    "signal_inference": "signal_inference_duration_microseconds",
     "tick_to_order": "tick_to_order_microseconds",
 }
 _STATUS_AGE_NS_MAX = 1_000_000_000
@@ -67,6 +68,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         },
         "position_value": f"{raw['position_value_usd']:.2f}",
         "denied": raw["denied"],
+        "models": {each["strategy"]: each for each in raw["models"]},
         "kills": raw["kills"],
         "latency_us": {name: _percentiles(raw[name]) for name in _LATENCIES},
         "journal": {

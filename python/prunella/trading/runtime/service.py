@@ -18,9 +18,11 @@ from prunella.control import (
     AmendOrder,
     CancelAll,
     CancelOrder,
+    Command,
     Halt,
     Kill,
     PauseOrder,
+    PromoteModel,
     Reduce,
     ReleaseLease,
     Reply,
@@ -33,8 +35,14 @@ from prunella.control import (
 )
 from prunella.control.server import ControlServer
 from prunella.control.tokens import load_token
-from prunella.errors import CommandUnsupportedError, ConfigError, TargetUnavailableError
+from prunella.errors import (
+    CommandUnsupportedError,
+    ConfigError,
+    TargetUnavailableError,
+    UsageError,
+)
 from prunella.telemetry.serve import Pages, StatusServer
+from prunella.trading.model import Registry
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
 from prunella.trading.runtime.settings import TradingSettings
 from prunella.trading.strategy import PythonStrategy
@@ -55,6 +63,7 @@ _COMMANDS = (
     | CancelOrder
     | PauseOrder
     | ResumeOrder
+    | PromoteModel
 )
 _PERSONS_ONLY = SubmitOrder | AmendOrder | ResumeOrder
 _COMMAND_TIMEOUT_S = 2.0
@@ -62,6 +71,9 @@ _COMMAND_TIMEOUT_S = 2.0
 _LOOK_S = 0.1
 """How soon the end of the hot loop is seen: a dead engine must not look alive."""
 _RATE_WINDOW_NS = 1_000_000_000
+_FIRST_STATUS_NS = 5_000_000_000
+"""The hot thread shows its state within a tenth of a second; later, promotions have to wait."""
+_FIRST_LOOK_S = 0.01
 _NOT_PERSONS = ("healing:", "agent")
 
 
@@ -94,6 +106,7 @@ class EngineService:
         self._counted: dict[str, int] = {}
         self._counted_ns = 0
         self._loop = _hot_loop(settings, endpoints, home)
+        self._registry = Registry(home.models)
         self._control = ControlServer(
             home.socket("engine"),
             token=load_token(home.key("control.token")),
@@ -116,6 +129,7 @@ class EngineService:
             signal.signal(number, self._on_signal)
         self._server.start()
         self._loop.start()
+        self._promote_current()
         self._control.start()
         _say("trading thread started")
         try:
@@ -175,6 +189,8 @@ class EngineService:
         if not isinstance(command, _COMMANDS):
             name = type(command).__name__
             raise CommandUnsupportedError(f"the engine does not know {name}; ask the supervisor")
+        if isinstance(command, PromoteModel) and not _is_person(request.actor):
+            return _refused("PROMOTE_NEEDS_PERSON", "only a named person may promote a model")
         if isinstance(command, Resume):
             if not _is_person(request.actor):
                 return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
@@ -182,15 +198,43 @@ class EngineService:
                 return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
         if isinstance(command, _PERSONS_ONLY) and not _is_person(request.actor):
             return _refused("ORDER_NEEDS_PERSON", "only a named person may trade by hand")
-        order = {
-            "actor": request.actor,
-            "reason": request.reason,
-            "command": msgspec.to_builtins(command),
-        }
-        text = self._loop.command(msgspec.json.encode(order).decode(), _COMMAND_TIMEOUT_S)
+        return self._order(command, actor=request.actor, reason=request.reason)
+
+    def _order(self, command: Command, *, actor: str, reason: str) -> Reply:
+        """Has the hot loop carry out a command; a promotion takes the model's bytes along.
+
+        Raises:
+            TargetUnavailableError: The hot loop does not answer; ask again with the same key.
+        """
+        order = {"actor": actor, "reason": reason, "command": msgspec.to_builtins(command)}
+        model = b""
+        if isinstance(command, PromoteModel):
+            try:
+                model = self._registry.read(command.model)
+            except UsageError as error:
+                return _refused("MODEL_UNKNOWN", str(error))
+        text = self._loop.command(
+            msgspec.json.encode(order).decode(), _COMMAND_TIMEOUT_S, model=model
+        )
         if text is None:
             raise TargetUnavailableError("the hot loop does not answer")
         return msgspec.json.decode(text, type=Reply)
+
+    def _promote_current(self) -> None:
+        """Brings strategies to the models that were promoted while no engine ran."""
+        deadline_ns = self._clock.monotonic_ns() + _FIRST_STATUS_NS
+        while not self._raw() and self._loop.is_running:
+            if self._clock.monotonic_ns() > deadline_ns or self._stopping.wait(_FIRST_LOOK_S):
+                return
+        for running in self._raw().get("models", ()):
+            wanted = self._registry.current(running["strategy"])
+            if wanted is None or wanted.sha256 == running["sha256"]:
+                continue
+            command = PromoteModel(
+                strategy=wanted.strategy, model=wanted.model, sha256=wanted.sha256
+            )
+            reply = self._order(command, actor=wanted.actor, reason=wanted.reason)
+            _say(f"model {wanted.model} for {wanted.strategy}: {reply.code} {reply.message}")
 
 
 def _is_person(actor: str) -> bool:

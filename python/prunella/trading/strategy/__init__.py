@@ -138,4 +138,43 @@ class PythonStrategy(
         }
 
 
-StrategySettings = MarketMaker | Momentum | PythonStrategy
+class Onnx(Strategy, frozen=True, kw_only=True, tag="onnx"):
+    """Takes in the direction of a model's signal, on the active venue.
+
+    The model is not in the settings: it is promoted (`prunella model promote`), which is journaled,
+    so that another model needs no new run.
+
+    Attributes:
+        quantity: Order size, and the most that it holds, decimal text.
+        threshold: Signal beyond which it trades, decimal text with at most six places: for a
+            model of returns in parts per million, for a classifier the last class's probability
+            less the first one's, 0 to 1.
+        horizon_ms: How long a signal holds; a position that none renewed is closed then.
+        cooldown_ms: Time between two orders, so that one move is not bought twice.
+    """
+
+    quantity: str
+    threshold: str
+    horizon_ms: int = 5_000
+    cooldown_ms: int = 1_000
+
+    def __post_init__(self) -> None:
+        """Refuses a threshold that every signal or none would pass."""
+        positive("quantity", self.quantity)
+        positive("threshold", self.threshold)
+        at_least("horizon_ms", self.horizon_ms, 1)
+        at_least("cooldown_ms", self.cooldown_ms, 0)
+
+    def raw(self) -> dict[str, object]:
+        """The core's form: externally tagged, raw integers."""
+        return {
+            "onnx": {
+                "quantity": positive("quantity", self.quantity),
+                "threshold_micros": positive("threshold", self.threshold) // 1_000,
+                "horizon_ns": self.horizon_ms * 1_000_000,
+                "cooldown_ns": self.cooldown_ms * 1_000_000,
+            }
+        }
+
+
+StrategySettings = MarketMaker | Momentum | PythonStrategy | Onnx
