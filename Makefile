@@ -66,6 +66,10 @@ types: setup ## Check types, and that the stub of the compiled core is true
 docs: setup ## Write docs/reference/ anew from the source
 	@$(RUN) python docs/generate.py
 
+.PHONY: proto
+proto: setup ## Write the Python modules of proto/ anew
+	@$(RUN) python proto/schemas.py
+
 .PHONY: bench
 bench: tools-found ## Print latency and throughput on this machine, beside other systems
 	@$(SYNC) --group bench

@@ -19,6 +19,7 @@ __all__ = [
     "Model",
     "RealisedVolatility",
     "Recording",
+    "Replica",
     "Rsi",
     "Sma",
     "Vwap",
@@ -127,6 +128,15 @@ def feature_names() -> tuple[int, list[str]]: ...
 def feature_rows(
     paths: Sequence[str], *, config: bytes, stride_ns: int, horizons_ns: Sequence[int]
 ) -> tuple[bytes, bytes, bytes, list[bytes]]: ...
+
+@final
+class Replica:
+    def __new__(cls, journal_dir: PathLike[str] | str) -> Replica: ...
+    @property
+    def last_seq(self) -> int: ...
+    def follow(self, entries_max: int) -> tuple[int, str]: ...
+    def view(self, levels: int) -> str: ...
+    def state_hash(self) -> str: ...
 
 @final
 class HotLoop:

@@ -18,6 +18,7 @@ COMPONENTS = (
     "exchange-primary",
     "exchange-backup",
     "engine",
+    "monitor",
     "watch",
     "agent-cpu",
     "agent-network",

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from prunella.control import Halt, Kill, Reply, Request
+from prunella.control.answers import Answers
 from prunella.control.client import SocketTarget
 from prunella.control.replies import KEYS_MAX
 from prunella.control.server import ControlServer
@@ -39,7 +40,7 @@ class Recorder:
 def server(tmp_path: Path) -> Iterator[tuple[Path, Recorder]]:
     """A running control server."""
     handler = Recorder()
-    served = ControlServer(tmp_path / "c.sock", token=TOKEN, handler=handler)
+    served = ControlServer(tmp_path / "c.sock", answers=Answers(TOKEN, handler))
     served.start()
     yield tmp_path / "c.sock", handler
     served.close()

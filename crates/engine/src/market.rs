@@ -42,6 +42,17 @@ pub enum MarketStatus {
     Live,
 }
 
+impl MarketStatus {
+    /// The stable name, for status and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Buffering => "syncing",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// What a frame did to the market.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Change {

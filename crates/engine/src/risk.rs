@@ -58,6 +58,17 @@ pub enum TradingState {
     Halted,
 }
 
+impl TradingState {
+    /// The stable name, for status and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Reducing => "reducing",
+            Self::Halted => "halted",
+        }
+    }
+}
+
 /// Everything that a check looks at.
 #[derive(Copy, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one gate, named; nothing combines them")]

@@ -14,5 +14,6 @@ pub mod input;
 pub mod json;
 mod net;
 pub mod recording;
+pub mod replica;
 pub mod strategy;
 pub mod ws;

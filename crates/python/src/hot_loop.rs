@@ -64,7 +64,7 @@ fn config_error(py: Python<'_>, text: String) -> PyErr {
     raise(py, "ConfigError", text)
 }
 
-fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
+pub(crate) fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
     let class = match error {
         LoopError::Journal(_) | LoopError::Core { source: CoreError::Unreadable(_), .. } => {
             "JournalError"

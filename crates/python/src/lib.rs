@@ -10,6 +10,7 @@ mod model;
 mod observer;
 mod reasons;
 mod recording;
+mod replica;
 
 use pyo3::prelude::*;
 
@@ -38,6 +39,8 @@ mod _core {
     use super::reasons::{denial_reasons, order_states};
     #[pymodule_export]
     use super::recording::Recording;
+    #[pymodule_export]
+    use super::replica::Replica;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.

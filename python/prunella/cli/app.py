@@ -10,6 +10,7 @@ from prunella import __version__
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
+from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
@@ -29,12 +30,14 @@ ledger_app = typer.Typer(
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(order_app, name="order")
 app.add_typer(models_app, name="model")
+app.add_typer(send_app, name="send")
 
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of the stack. Default: $PRUNELLA_HOME, else ./.prunella"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SecondsOption = Annotated[float, typer.Option(min=0, help="For how long. Default: until Ctrl-C.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes into the journal.")]
 
 # mypy reads only literal members; these come from the catalogue, so that no fault is forgotten.
@@ -357,6 +360,28 @@ def _journal(given: Path | None, home: Path | None) -> Path:
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give the journal folder of an engine")
     return folder
+
+
+@app.command()
+def watch(
+    seconds: SecondsOption = 0,
+    home: HomeOption = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print each event as JSON.")] = False,
+) -> None:
+    """Watch the trading: books, orders, positions, profit, latencies, as they change."""
+    from prunella.cli.monitoring import watch_stack  # noqa: PLC0415
+
+    watch_stack(home_at(home), console, json_output=json_output, seconds=seconds)
+
+
+@app.command()
+def flow(
+    seconds: SecondsOption = 0, home: HomeOption = None, json_output: JsonOption = False
+) -> None:
+    """Follow the flow of our orders: sent, acknowledged, filled, refused, and how fast."""
+    from prunella.cli.monitoring import track_flow  # noqa: PLC0415
+
+    track_flow(home_at(home), console, json_output=json_output, seconds=seconds)
 
 
 @app.command()

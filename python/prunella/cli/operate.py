@@ -39,11 +39,33 @@ def tell_engine(
     )
     while True:
         try:
-            return target.apply(command, actor=_user() if actor is None else actor, reason=reason)
+            return target.apply(
+                command, actor=user_name() if actor is None else actor, reason=reason
+            )
         except TargetUnavailableError:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_RETRY_S)
+
+
+def send_over_zeromq(home: Home, command: Command, *, actor: str, reason: str) -> Reply:
+    """Sends one command through the engine's ZeroMQ door and hands back its reply.
+
+    Raises:
+        TargetUnavailableError: The engine does not answer.
+        AuthenticationError: A key is missing or open to others.
+    """
+    from prunella.control.curve import load_curve_pair  # noqa: PLC0415
+    from prunella.control.zeromq import ZeroMqTarget  # noqa: PLC0415
+
+    target = ZeroMqTarget(
+        home.socket("commands"),
+        token=load_token(home.key("control.token")),
+        client=load_curve_pair(home.key("operator.curve")),
+        server=load_curve_pair(home.key("engine.curve")).public,
+        name="engine",
+    )
+    return target.apply(command, actor=actor, reason=reason)
 
 
 def kill_patience_s(home: Home) -> float:
@@ -51,7 +73,7 @@ def kill_patience_s(home: Home) -> float:
     return KILL_PATIENCE_S if Supervisor(home).is_running() else 0.0
 
 
-def _user() -> str:
+def user_name() -> str:
     """The user's name, or number where there is none: a container needs its kill switch too."""
     try:
         return getpass.getuser()

@@ -64,6 +64,8 @@ def _run(context: Context) -> None:
             _engine(context)
         case "exchange":
             _exchange(context, venue=rest)
+        case "monitor":
+            _monitor(context)
         case "bus":
             _bus(context)
         case "watch":
@@ -109,6 +111,17 @@ def _exchange(context: Context, *, venue: str) -> None:
         ),
         context.clock,
     )
+
+
+def _monitor(context: Context) -> None:
+    from prunella.trading.runtime.monitor import MonitorService
+
+    MonitorService(
+        home=context.home,
+        port=context.port,
+        engine_port=context.settings.ports()["engine"],
+        clock=context.clock,
+    ).run()
 
 
 def _bus(context: Context) -> None:

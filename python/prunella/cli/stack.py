@@ -12,6 +12,7 @@ from pathlib import Path
 from prunella.bridge import Program, Supervisor
 from prunella.cli.clock import SystemClock
 from prunella.config import COMPONENTS, Settings, load
+from prunella.control.curve import ensure_curve_pair
 from prunella.control.tokens import ensure_token
 from prunella.errors import UsageError
 from prunella.evaluation.stack import RunningStack, WaitedInVainError
@@ -19,7 +20,7 @@ from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
-UNHEALED = {"bus", "watch", "healing"}
+UNHEALED = {"bus", "monitor", "watch", "healing"}
 READY_TIMEOUT_S = 30.0
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 """Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -82,6 +83,8 @@ def prepare(home: Home) -> None:
         ensure_token(home.key(name))
     for name in ("ledger", "decider"):
         ensure_key_pair(home.key(f"{name}.key"))
+    for name in ("engine", "operator"):
+        ensure_curve_pair(home.key(f"{name}.curve"))
     ensure_venue_key(home.key("venue.key"))
 
 

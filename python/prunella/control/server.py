@@ -5,22 +5,18 @@ milliseconds, whatever else its process is doing, and starts within a fraction o
 """
 
 import contextlib
-import hmac
 import os
 import socket
 import struct
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from prunella.control.answers import Answers
 from prunella.control.commands import Reply, Request
-from prunella.control.replies import Replies
 from prunella.control.wire import Lines
-from prunella.errors import CommandUnsupportedError, PermanentError, RetryableError
-
-Handler = Callable[[Request], Reply]
+from prunella.errors import PermanentError, RetryableError
 
 _CONNECTIONS_MAX = 32
 _IDLE_S = 60.0
@@ -31,19 +27,15 @@ class ControlServer:
 
     Args:
         path: Where the socket is made (mode 0600); a stale one is replaced.
-        token: What a request must carry.
-        handler: Called with each authenticated request, one at a time.
+        answers: Who answers.
 
     Only processes of the same user (or root) get an answer at all; a request without the token gets
-    `AUTHENTICATION_FAILED`. The same non-empty key again gives the first reply again.
+    `AUTHENTICATION_FAILED`.
     """
 
-    def __init__(self, path: Path, *, token: str, handler: Handler) -> None:
+    def __init__(self, path: Path, *, answers: Answers) -> None:
         self._path = path
-        self._token = token.encode()
-        self._handler = handler
-        self._turn = threading.Lock()
-        self._replies = Replies()
+        self._answers = answers
         self._slots = threading.BoundedSemaphore(_CONNECTIONS_MAX)
         self._closed = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -102,18 +94,7 @@ class ControlServer:
             request = msgspec.json.decode(line, type=Request)
         except msgspec.DecodeError as error:
             return Reply(ok=False, code="REQUEST_MALFORMED", message=str(error))
-        if not hmac.compare_digest(request.token.encode(), self._token):
-            return Reply(ok=False, code="AUTHENTICATION_FAILED", message="wrong control token")
-        with self._turn:
-            return self._replies.once(request.key, lambda: self._handle(request))
-
-    def _handle(self, request: Request) -> Reply:
-        try:
-            return self._handler(request)
-        except CommandUnsupportedError as error:
-            return Reply(ok=False, code="COMMAND_UNSUPPORTED", message=str(error))
-        except PermanentError as error:
-            return Reply(ok=False, code="COMMAND_FAILED", message=str(error))
+        return self._answers.to(request)
 
 
 def _same_user(connection: socket.socket) -> bool:

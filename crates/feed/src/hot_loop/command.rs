@@ -5,7 +5,6 @@ use crate::core::{hash_state, hex};
 use crate::input::Promotion;
 use engine::Engine;
 use engine::event::Command;
-use engine::risk::TradingState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use values::{Nanos, VenueId};
@@ -140,15 +139,6 @@ pub(super) fn parse(json: &str) -> Result<Order, String> {
     serde_json::from_str(json).map_err(|error| format!("expected a command: {error}"))
 }
 
-/// The stable name of a trading state.
-pub(super) fn state_name(state: TradingState) -> &'static str {
-    match state {
-        TradingState::Active => "active",
-        TradingState::Reducing => "reducing",
-        TradingState::Halted => "halted",
-    }
-}
-
 fn invalid(text: String, now_ns: Nanos) -> Reply {
     Reply::refused("ORDER_INVALID", text, now_ns)
 }
@@ -173,7 +163,7 @@ pub(super) fn translate(
     };
     let some = |name: &str| if name.is_empty() { Ok(None) } else { venue(name).map(Some) };
     let mut replaced = BTreeMap::new();
-    replaced.insert("trading_state", state_name(engine.trading_state()).to_owned());
+    replaced.insert("trading_state", engine.trading_state().name().to_owned());
     let command = match &order.command {
         Told::Kill => Command::Kill,
         Told::Halt { venue } => {

@@ -25,6 +25,7 @@ mod turn;
 pub use by_hand::ByHand;
 pub use machine::LoopError;
 pub use measure::{MeasureError, Measured, measure};
+pub(crate) use recovery::restore;
 pub use recovery::{Replay, replay};
 pub use trail::{OrderTrail, trails};
 

@@ -117,7 +117,7 @@ fn replay_with(
 
 /// The newest snapshot that belongs to this journal, and a reader behind it. One of another
 /// history, or of another version of the state, gives way to the one before it.
-fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
+pub(crate) fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
     for found in snapshot::newest_first(dir)? {
         let Ok(reader) = Reader::from(dir, found.seq + 1) else { continue };
         if reader.last_seq() != found.seq || reader.chain() != found.chain {

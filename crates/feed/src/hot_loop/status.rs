@@ -1,6 +1,5 @@
 //! The hot loop's state in; one JSON text for people, metrics and the healing plane out.
 
-use super::command::state_name;
 use super::health::{Facts, Reason, State, judge};
 use super::machine::Machine;
 use super::orders::{Shown, shown};
@@ -225,7 +224,7 @@ pub(super) fn write(
     let status = Status {
         at_ns,
         run: config.run,
-        trading_state: state_name(engine.trading_state()),
+        trading_state: engine.trading_state().name(),
         is_ready: is_ready(engine),
         active_venue: &config.venues[engine.active_venue().index()].name,
         kills: engine.counters().kills,

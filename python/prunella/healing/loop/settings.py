@@ -59,6 +59,7 @@ def local_stack() -> LoopSettings:
                 kind="process",
                 depends_on=("host", "exchange-primary", "exchange-backup"),
             ),
+            Component(name="monitor", kind="process", depends_on=("host", "engine")),
             Component(name="watch", kind="process", depends_on=("host", "bus")),
             Component(name="healing", kind="process", depends_on=("host", "bus")),
             *(Component(name=each, kind="process", depends_on=("host", "bus")) for each in agents),

@@ -33,8 +33,11 @@ from prunella.control import (
     SubmitOrder,
     SwitchVenue,
 )
+from prunella.control.answers import Answers
+from prunella.control.curve import ensure_curve_pair
 from prunella.control.server import ControlServer
 from prunella.control.tokens import load_token
+from prunella.control.zeromq import CommandDoor
 from prunella.errors import (
     CommandUnsupportedError,
     ConfigError,
@@ -107,10 +110,13 @@ class EngineService:
         self._counted_ns = 0
         self._loop = _hot_loop(settings, endpoints, home)
         self._registry = Registry(home.models)
-        self._control = ControlServer(
-            home.socket("engine"),
-            token=load_token(home.key("control.token")),
-            handler=self._handle,
+        answers = Answers(load_token(home.key("control.token")), self._handle)
+        self._control = ControlServer(home.socket("engine"), answers=answers)
+        self._door = CommandDoor(
+            home.socket("commands"),
+            server=ensure_curve_pair(home.key("engine.curve")),
+            clients=frozenset({ensure_curve_pair(home.key("operator.curve")).public}),
+            answers=answers,
         )
         self._server = StatusServer(
             port,
@@ -131,11 +137,13 @@ class EngineService:
         self._loop.start()
         self._promote_current()
         self._control.start()
+        self._door.start()
         _say("trading thread started")
         try:
             while not self._stopping.wait(_LOOK_S) and self._loop.is_running:
                 self._look()
         finally:
+            self._door.close()
             self._control.close()
             try:
                 self._loop.stop()
