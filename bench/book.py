@@ -2,22 +2,28 @@
 
 Goal: 20 ns a level from arrays. The time of one update inside the core, without Python, is
 `cargo bench -p prunella-engine --bench book`. The peer is what anybody would write in Python: a
-dictionary of integers that keeps the best price.
+dictionary of integers that keeps the best price. Where `$PRUNELLA_DATA` has the recorded session,
+its depth frames are applied too, one call for each: many levels lie far from the top there.
 """
 
+import json
+import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from prunella.evaluation.bench import Rate
 from prunella.trading.market import Book
+from prunella.values.recording import Recording
 
 UPDATES, QUICK_UPDATES = 1_000_000, 50_000
 BATCH = 1_000
 TICK = 10_000_000
 MIDDLE = 6_183_763
 Rows = npt.NDArray[np.int64]
+DATA = Path(os.environ.get("PRUNELLA_DATA", "../shared/data")) / "market"
 
 
 def figures(*, quick: bool) -> Iterable[Rate]:
@@ -35,6 +41,31 @@ def figures(*, quick: bool) -> Iterable[Rate]:
         seconds = (time.perf_counter_ns() - begun) / 1e9
         goal = "≥ 50,000,000/s" if run is from_arrays else ""
         yield Rate(name=name, goal=goal, per_second=count / seconds, system=system)
+    files = sorted(DATA.glob("binance_spot_btcusdt_*.gz"))[: 1 if quick else None]
+    if files:
+        yield recorded(files)
+
+
+def recorded(files: Iterable[Path]) -> Rate:
+    """Levels a second of the recorded depth frames."""
+    frames = []
+    for _, frame in Recording([str(file) for file in files]):
+        data = json.loads(frame).get("data", {})
+        if data.get("e") == "depthUpdate":
+            frames.append((rows(data["b"]), rows(data["a"])))
+    book = Book()
+    begun = time.perf_counter_ns()
+    for bids, asks in frames:
+        book.apply(bids, asks)
+    seconds = (time.perf_counter_ns() - begun) / 1e9
+    count = sum(len(bids) + len(asks) for bids, asks in frames)
+    return Rate(name="recorded levels, a frame a call", goal="", per_second=count / seconds)
+
+
+def rows(levels: list[list[str]]) -> Rows:
+    """Texts with eight decimals as integers of 1e-9."""
+    numbers = [[int(text.replace(".", "")) * 10 for text in level] for level in levels]
+    return np.array(numbers, dtype=np.int64).reshape(-1, 2)
 
 
 def side(direction: int, count: int) -> Rows:

@@ -6,6 +6,8 @@ example, so that no Python is in them; they include the rotation into new segmen
     python bench/journal.py [FOLDER]
 """
 
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,17 +21,35 @@ from prunella.journal import Ledger, verify_ledger
 
 _RECORDS = 20_000
 _QUICK_RECORDS = 1_000
+_TYPICAL = 200
 _ROOT = Path(__file__).parents[1]
 
 
-def _appends(folder: Path) -> None:
+_LINE = re.compile(r"append +(\d+) B +p50 +(\d+) +p99 +(\d+) +p99.9 +(\d+) +max +(\d+) ns of (\d+)")
+
+
+def _appends(folder: Path) -> Iterable[Latency]:
     command = ["cargo", "run", "--quiet", "--release", "--package", "prunella-journal"]
-    subprocess.run([*command, "--example", "append_speed", "--", folder], cwd=_ROOT, check=True)
+    example = [*command, "--example", "append_speed", "--", str(folder)]
+    told = subprocess.run(example, cwd=_ROOT, check=True, capture_output=True, text=True).stdout
+    for found in _LINE.findall(told):
+        size, p50, p99, p999, most, count = map(int, found)
+        yield Latency(
+            name=f"journal append, {size} bytes",
+            goal="p50 well below 1 µs" if size == _TYPICAL else "",
+            count=count,
+            p50_us=p50 / 1_000,
+            p99_us=p99 / 1_000,
+            p999_us=p999 / 1_000,
+            max_us=most / 1_000,
+        )
 
 
 def figures(*, quick: bool) -> Iterable[Latency | Rate]:
-    """The ledger's figures, for `prunella bench`."""
+    """The figures for `prunella bench`; the appends need cargo and, at first, minutes to build."""
     with tempfile.TemporaryDirectory(prefix="prunella-bench-") as folder:
+        if not quick and shutil.which("cargo"):
+            yield from _appends(Path(folder))
         yield from _ledger(Path(folder) / "ledger", _QUICK_RECORDS if quick else _RECORDS)
 
 
@@ -59,8 +79,8 @@ def main() -> None:
     print(describe_machine(), flush=True)
     parent = Path(sys.argv[1] if sys.argv[1:] else ".").absolute()
     with tempfile.TemporaryDirectory(dir=parent) as folder:
-        _appends(Path(folder))
-        for figure in _ledger(Path(folder) / "ledger", _RECORDS):
+        figures = (*_appends(Path(folder)), *_ledger(Path(folder) / "ledger", _RECORDS))
+        for figure in figures:
             print(figure)
 
 

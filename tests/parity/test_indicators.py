@@ -205,3 +205,45 @@ def test_views_with_steps_are_read_right() -> None:
     """A column of a table is not contiguous."""
     table = np.stack([_walk(100), _walk(100) * 2], axis=1)
     np.testing.assert_array_equal(ours.rsi(table[:, 1]), ours.rsi(table[:, 1].copy()))
+
+
+def test_figures_are_written_to_the_callers_arrays() -> None:
+    """The same bits in the very arrays that were given, sessions included."""
+    close = _walk(1_300)
+    volume, days = np.ones(close.size), np.arange(close.size) // 400
+    bids, asks = np.ones((close.size, 2)), np.full((close.size, 2), 3.0)
+    out = np.empty(close.size)
+    calls: list[Callable[..., Array]] = [
+        lambda **to: ours.sma(close, 20, **to),
+        lambda **to: ours.ema(close, 20, **to),
+        lambda **to: ours.rsi(close, **to),
+        lambda **to: ours.atr(close + 3, close - 2, close, **to),
+        lambda **to: ours.vwap(close, volume, session=days, **to),
+        lambda **to: ours.realised_volatility(close, **to),
+        lambda **to: ours.microprice(close, volume, close + 1, volume, **to),
+        lambda **to: ours.book_imbalance(bids, asks, **to),
+    ]
+    for call in calls:
+        assert call(out=out) is out
+        np.testing.assert_array_equal(out, call())
+    three = (np.empty(close.size), np.empty(close.size), np.empty(close.size))
+    for found, given, fresh in zip(
+        ours.macd(close, out=three), three, ours.macd(close), strict=True
+    ):
+        assert found is given
+        np.testing.assert_array_equal(given, fresh)
+    assert ours.bollinger(close, out=three).upper is three[0]
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        (np.empty(4), "expected 5 values"),
+        (np.empty(10)[::2], "contiguous"),
+        (np.empty(5, dtype=np.int64), "float64"),
+    ],
+)
+def test_arrays_that_cannot_be_written_are_refused(out: Array, expected: str) -> None:
+    """Before anything is computed, with what was expected."""
+    with pytest.raises((TypeError, ValueError), match=expected):
+        ours.rsi(np.arange(5.0), 2, out=out)

@@ -23,6 +23,9 @@ pub const LEVELS_MAX: usize = 16_384;
 const EMPTY_MAX: usize = 256;
 /// How far an insertion looks for an empty slot, before it moves everything up to the top.
 const REACH: usize = 64;
+/// Slots that a search compares all at once: no branch to be guessed wrong, no load that waits for
+/// another. Most levels of a frame lie this near to the one before.
+const WINDOW: usize = 16;
 
 /// The resting orders of one market, by price level.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,13 +242,28 @@ impl<const BIDS: bool> Ladder<BIDS> {
         }
     }
 
-    /// The first slot whose rank is not below `wanted`. Gallops from `near` in steps that double,
-    /// then bisects the last step.
+    /// The first slot whose rank is not below `wanted`: within the window before `near`, or else
+    /// further off.
     #[inline]
     fn position(&self, wanted: i64, near: usize) -> usize {
         let slots = self.slots.as_slice();
         let below = |slot: &Level| rank::<BIDS>(slot.price) < wanted;
-        let (mut low, mut high, mut step) = (0, slots.len(), 4);
+        if slots.get(near).is_none_or(|slot| !below(slot))
+            && let Some(window) = slots[..near.min(slots.len())].last_chunk::<WINDOW>()
+        {
+            let above: usize = window.iter().map(|slot| usize::from(!below(slot))).sum();
+            if above < WINDOW {
+                return near.min(slots.len()) - above;
+            }
+        }
+        self.position_far(wanted, near)
+    }
+
+    /// The same from anywhere: gallops from `near` in steps that double, then bisects the last step.
+    fn position_far(&self, wanted: i64, near: usize) -> usize {
+        let slots = self.slots.as_slice();
+        let below = |slot: &Level| rank::<BIDS>(slot.price) < wanted;
+        let (mut low, mut high, mut step) = (0, slots.len(), WINDOW);
         if slots.get(near).is_none_or(|slot| !below(slot)) {
             high = near.min(high);
             while high > step {

@@ -4,7 +4,10 @@
 //! come in any order, and unknown values are skipped but still have to be well formed. Strings are
 //! handed out as they stand, escapes included; their bytes are not checked to be UTF-8.
 
+mod decimal;
+
 use core::fmt;
+use decimal::{quick_decimal, quick_pair};
 use values::Price;
 
 /// How deep values may nest: a frame that nests deeper is an attack or damage, not market data.
@@ -198,18 +201,8 @@ impl<'a> Reader<'a> {
     /// leaves the position alone and every other form to be read piece by piece.
     #[inline]
     pub fn decimal_pair(&mut self) -> Option<(i64, i64)> {
-        if !self.text.get(self.at..)?.starts_with(b"[\"") {
-            return None;
-        }
-        let (first, at) = quick_decimal(self.text, self.at + 2)?;
-        if !self.text.get(at..)?.starts_with(b",\"") {
-            return None;
-        }
-        let (second, at) = quick_decimal(self.text, at + 2)?;
-        if *self.text.get(at)? != b']' {
-            return None;
-        }
-        self.at = at + 1;
+        let (first, second, at) = quick_pair(self.text, self.at)?;
+        self.at = at;
         Some((first, second))
     }
 
@@ -374,50 +367,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-const POWERS: [i64; 10] =
-    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
-
-/// The common form of a decimal, from after its opening quote: up to seven digits, a point, up to
-/// eight digits and the closing quote, after which the position is given. `None` leaves every other
-/// form, and every error, to the slow way.
-#[inline(always)]
-#[allow(clippy::inline_always)] // Called for each of a thousand levels; measured.
-fn quick_decimal(text: &[u8], start: usize) -> Option<(i64, usize)> {
-    let (whole, digits) = leading_digits(text, start)?;
-    if digits == 0 || digits == 8 {
-        return None;
-    }
-    let mut at = start + digits;
-    let mut raw = whole as i64 * POWERS[9];
-    if text[at] == b'.' {
-        let (fraction, digits) = leading_digits(text, at + 1)?;
-        raw += fraction as i64 * POWERS[9 - digits];
-        at += 1 + digits;
-    }
-    (text[at] == b'"').then_some((raw, at + 1))
-}
-
-/// The digits at a position, at most eight of them: their value and how many. `None` near the end
-/// of the text, where eight bytes and one more cannot be read.
-///
-/// Eight bytes are one integer. A byte minus `'0'` is a digit exactly if adding 0x76 leaves its high
-/// bit clear; carries only reach later bytes. The digits are then moved to the high end, so that
-/// zeros stand before them, and three multiplications join pairs, fours and eights.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn leading_digits(text: &[u8], at: usize) -> Option<(u64, usize)> {
-    let window: &[u8; 9] = text.get(at..at + 9)?.first_chunk()?;
-    let bytes = u64::from_le_bytes(*window.first_chunk::<8>()?) ^ 0x3030_3030_3030_3030;
-    let others = (bytes.wrapping_add(0x7676_7676_7676_7676) | bytes) & 0x8080_8080_8080_8080;
-    let count = others.trailing_zeros() as usize / 8;
-    // Two shifts, because one by all 64 bits is not defined.
-    let shift = 32 - 4 * count;
-    let digits = (bytes << shift) << shift;
-    let pairs = (digits.wrapping_mul(2_561) >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(6_553_601) >> 16) & 0x0000_ffff_0000_ffff;
-    Some((fours.wrapping_mul(42_949_672_960_001) >> 32, count))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -484,6 +433,31 @@ mod tests {
                 let read = Reader::new(quoted.as_bytes()).decimal().ok();
                 prop_assert_eq!(read, Price::parse(text.as_bytes()).ok().map(|p| p.0));
             }
+        }
+
+        #[test]
+        fn pairs_agree_with_the_plain_parser(
+            first in r"[0-9]{0,8}\.?[0-9]{0,10}",
+            second in r"[0-9]{0,8}\.?[0-9]{0,10}",
+            damage in prop::option::of((0..48_usize, prop::sample::select(&b"0.\",]a"[..]))),
+            padding in prop::sample::select(&["", ",[\"0.1\",\"2.0\"]]]]]]]]]]]]]]]]]]]]]]]]]]]]"][..]),
+        ) {
+            let mut text = format!("[\"{first}\",\"{second}\"]{padding}").into_bytes();
+            if let Some((at, byte)) = damage && let Some(place) = text.get_mut(at) {
+                *place = byte;
+            }
+            let mut reader = Reader::new(&text);
+            let mut plain = Reader::new(&text);
+            if let Some((price, quantity)) = reader.decimal_pair() {
+                plain.array().unwrap();
+                for expected in [price, quantity] {
+                    prop_assert_eq!(plain.item(), Ok(true));
+                    let quoted = plain.string().unwrap();
+                    prop_assert_eq!(Price::parse(quoted).map(|p| p.0), Ok(expected));
+                }
+                prop_assert_eq!(plain.item(), Ok(false));
+            }
+            prop_assert_eq!(reader.at, plain.at);
         }
 
         #[test]

@@ -31,11 +31,12 @@ fn main() {
         durations.sort_unstable();
         let at = |share: f64| durations[((durations.len() - 1) as f64 * share) as usize];
         println!(
-            "append {payload_bytes:>5} B   p50 {:>6}   p99 {:>6}   p99.9 {:>6}   max {:>9} ns",
+            "append {payload_bytes:>5} B   p50 {:>6}   p99 {:>6}   p99.9 {:>6}   max {:>9} ns of {}",
             at(0.5),
             at(0.99),
             at(0.999),
-            at(1.0)
+            at(1.0),
+            durations.len(),
         );
         let begun = Instant::now();
         let mut reader = Reader::open(&dir).expect("open");

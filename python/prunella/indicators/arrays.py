@@ -1,6 +1,11 @@
-"""NumPy arrays of float64 in, indicators over them out, computed in the core."""
+"""NumPy arrays of float64 in, indicators over them out, computed in the core.
 
-from collections.abc import Iterator, Mapping
+Each function takes `out`: arrays of the caller's to write the figures to (one, or three for those
+that give three), as long as the input. Over many series this saves the fresh memory, whose first
+touch costs about as much as the computing. They may not share memory with the input.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple, Protocol, TypeAlias
@@ -11,6 +16,7 @@ import numpy.typing as npt
 from prunella import _core
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Three: TypeAlias = tuple[Array, Array, Array]
 
 
 class Convergence(NamedTuple):
@@ -29,7 +35,7 @@ class Bands(NamedTuple):
     lower: Array
 
 
-def sma(values: Array, period: int) -> Array:
+def sma(values: Array, period: int, *, out: Array | None = None) -> Array:
     """Simple moving average: the mean of the last `period` values.
 
     Formula: `Σ x / period` over the window.
@@ -45,10 +51,10 @@ def sma(values: Array, period: int) -> Array:
         >>> sma(np.array([1.0, 2.0, 3.0, 4.0]), 2)
         array([nan, 1.5, 2.5, 3.5])
     """
-    return _figure(_core.Sma(_whole(period=period)), values=values)
+    return _figure(_core.Sma(_whole(period=period)), out, values=values)
 
 
-def ema(values: Array, period: int) -> Array:
+def ema(values: Array, period: int, *, out: Array | None = None) -> Array:
     """Exponential moving average, beginning with the mean of the first `period` values.
 
     Formula: `y += 2 / (period + 1) * (x - y)`.
@@ -64,10 +70,10 @@ def ema(values: Array, period: int) -> Array:
         >>> ema(np.array([1.0, 3.0, 4.0]), 2)
         array([       nan, 2.        , 3.33333333])
     """
-    return _figure(_core.Ema(_whole(period=period)), values=values)
+    return _figure(_core.Ema(_whole(period=period)), out, values=values)
 
 
-def rsi(close: Array, period: int = 14) -> Array:
+def rsi(close: Array, period: int = 14, *, out: Array | None = None) -> Array:
     """Relative strength index: how much of the recent movement was upward.
 
     Formula: `100 * rise / (rise + fall)` with Wilder's averages (weight `1 / period`) of upward and
@@ -84,10 +90,12 @@ def rsi(close: Array, period: int = 14) -> Array:
         >>> rsi(np.array([10.0, 11.0, 10.5, 11.5]), period=2).round(2)
         array([  nan,   nan, 66.67, 85.71])
     """
-    return _figure(_core.Rsi(_whole(period=period)), close=close)
+    return _figure(_core.Rsi(_whole(period=period)), out, close=close)
 
 
-def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Convergence:
+def macd(
+    close: Array, fast: int = 12, slow: int = 26, signal: int = 9, *, out: Three | None = None
+) -> Convergence:
     """Moving average convergence and divergence: a fast average against a slow one.
 
     Formula: `line = ema(close, fast) - ema(close, slow)`, `signal = ema(line, signal)`,
@@ -106,10 +114,12 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Conve
         array([ nan, nan, 0.83333333, 1.27777778])
     """
     whole = _core.Macd(_whole(fast=fast), _whole(slow=slow), _whole(signal=signal))
-    return Convergence(*_figures(whole, 3, close=close))
+    return Convergence(*_figures(whole, 3, out, close=close))
 
 
-def bollinger(close: Array, period: int = 20, width: float = 2.0) -> Bands:
+def bollinger(
+    close: Array, period: int = 20, width: float = 2.0, *, out: Three | None = None
+) -> Bands:
     """Bollinger bands: a mean, and how far prices usually are from it.
 
     Formula: `mean + width * deviation`, `mean`, `mean - width * deviation` over the last `period`
@@ -126,10 +136,12 @@ def bollinger(close: Array, period: int = 20, width: float = 2.0) -> Bands:
         >>> bollinger(np.array([1.0, 3.0, 5.0]), period=2, width=2.0).upper
         array([nan, 4., 6.])
     """
-    return Bands(*_figures(_core.Bollinger(_whole(period=period), width), 3, close=close))
+    return Bands(*_figures(_core.Bollinger(_whole(period=period), width), 3, out, close=close))
 
 
-def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
+def atr(
+    high: Array, low: Array, close: Array, period: int = 14, *, out: Array | None = None
+) -> Array:
     """Average true range: how far a bar usually reaches, gaps between bars included.
 
     Formula: Wilder's average (weight `1 / period`) of
@@ -147,7 +159,7 @@ def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
         >>> atr(high, low, low, period=2)
         array([nan, nan, 2.5])
     """
-    return _figure(_core.Atr(_whole(period=period)), high=high, low=low, close=close)
+    return _figure(_core.Atr(_whole(period=period)), out, high=high, low=low, close=close)
 
 
 def vwap(
@@ -156,6 +168,7 @@ def vwap(
     *,
     period: int | None = None,
     session: npt.NDArray[np.int64] | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Volume-weighted average price, of a session so far or of the last `period` observations.
 
@@ -169,6 +182,7 @@ def vwap(
         volume: Volumes, 0 or more.
         period: Length of the rolling window; without it, everything since the session began.
         session: A whole number for each observation, such as its day; a change begins a session.
+        out: Where to write the figures.
 
     Raises:
         TypeError: Not float64 arrays, or sessions that are not whole numbers.
@@ -181,23 +195,27 @@ def vwap(
     """
     state = _core.Vwap(None if period is None else _whole(period=period))
     columns = _columns({"price": price, "volume": volume})
+    size = columns[0].size
+    (figures,) = _outputs(1, size, None if out is None else (out,))
     if session is None:
-        return _fill(state, columns, 1)[0]
+        state.fill(columns, [figures])
+        return figures
     days = np.asarray(session)
     if days.dtype.kind not in "iu":
         raise TypeError(f"session: expected an array of whole numbers, found {days.dtype}")
     if days.shape != columns[0].shape:
         raise ValueError(f"session: expected shape {columns[0].shape}, found {days.shape}")
     edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), days.size]
-    parts = []
     for begin, end in pairwise(edges):
         state.reset()
         with _offset(begin):
-            parts.append(_fill(state, [column[begin:end] for column in columns], 1)[0])
-    return np.concatenate(parts)
+            state.fill([column[begin:end] for column in columns], [figures[begin:end]])
+    return figures
 
 
-def realised_volatility(close: Array, period: int = 20, *, periods_per_year: float = 1.0) -> Array:
+def realised_volatility(
+    close: Array, period: int = 20, *, periods_per_year: float = 1.0, out: Array | None = None
+) -> Array:
     """Realised volatility: the root of the mean squared logarithmic return.
 
     Formula: `sqrt(periods_per_year / period * Σ ln(close / previous close) ** 2)`; the mean return
@@ -215,10 +233,17 @@ def realised_volatility(close: Array, period: int = 20, *, periods_per_year: flo
         array([ nan, nan, 0.0953])
     """
     state = _core.RealisedVolatility(_whole(period=period), periods_per_year)
-    return _figure(state, close=close)
+    return _figure(state, out, close=close)
 
 
-def microprice(bid: Array, bid_quantity: Array, ask: Array, ask_quantity: Array) -> Array:
+def microprice(
+    bid: Array,
+    bid_quantity: Array,
+    ask: Array,
+    ask_quantity: Array,
+    *,
+    out: Array | None = None,
+) -> Array:
     """Microprice: between bid and ask, nearer to the side that has less resting on it.
 
     Formula: `(bid * ask_quantity + ask * bid_quantity) / (bid_quantity + ask_quantity)`; NaN where
@@ -236,12 +261,13 @@ def microprice(bid: Array, bid_quantity: Array, ask: Array, ask_quantity: Array)
         >>> microprice(np.array([100.0]), three, np.array([101.0]), one)
         array([100.75])
     """
-    return _figure(
-        _core.Microprice(), bid=bid, bid_quantity=bid_quantity, ask=ask, ask_quantity=ask_quantity
-    )
+    columns = {"bid": bid, "bid_quantity": bid_quantity, "ask": ask, "ask_quantity": ask_quantity}
+    return _figure(_core.Microprice(), out, **columns)
 
 
-def book_imbalance(bids: Array, asks: Array, levels: int | None = None) -> Array:
+def book_imbalance(
+    bids: Array, asks: Array, levels: int | None = None, *, out: Array | None = None
+) -> Array:
     """Book imbalance: which side has more resting on its best levels.
 
     Formula: `(Σ bids - Σ asks) / (Σ bids + Σ asks)`; NaN where nothing rests.
@@ -253,6 +279,7 @@ def book_imbalance(bids: Array, asks: Array, levels: int | None = None) -> Array
         bids: Quantities, one row for each book, best level first.
         asks: The same of the asks.
         levels: How many levels count, from the best; all without it.
+        out: Where to write the figures.
 
     Raises:
         TypeError: Not float64 arrays.
@@ -271,7 +298,7 @@ def book_imbalance(bids: Array, asks: Array, levels: int | None = None) -> Array
     if sides[0].shape != sides[1].shape:
         raise ValueError(f"asks: expected shape {sides[0].shape}, found {sides[1].shape}")
     rows, width = sides[0].shape
-    figures = np.empty(rows)
+    (figures,) = _outputs(1, rows, None if out is None else (out,))
     count = width if levels is None else _whole(levels=levels)
     _core.fill_imbalance(sides[0], sides[1], width, count, figures)
     return figures
@@ -283,19 +310,32 @@ class _Indicator(Protocol):
     def fill(self, observations: list[Array], figures: list[Array]) -> None: ...
 
 
-def _figure(state: _Indicator, **columns: Array) -> Array:
+def _figure(state: _Indicator, out: Array | None, /, **columns: Array) -> Array:
     """The one figure of an indicator."""
-    return _figures(state, 1, **columns)[0]
+    return _figures(state, 1, None if out is None else (out,), **columns)[0]
 
 
-def _figures(state: _Indicator, count: int, **columns: Array) -> list[Array]:
-    return _fill(state, _columns(columns), count)
-
-
-def _fill(state: _Indicator, columns: list[Array], count: int) -> list[Array]:
-    figures = [np.empty(columns[0].size) for _ in range(count)]
-    state.fill(columns, figures)
+def _figures(
+    state: _Indicator, count: int, out: Sequence[Array] | None, /, **columns: Array
+) -> list[Array]:
+    observations = _columns(columns)
+    figures = _outputs(count, observations[0].size, out)
+    state.fill(observations, figures)
     return figures
+
+
+def _outputs(count: int, size: int, out: Sequence[Array] | None) -> list[Array]:
+    """Fresh arrays, or the caller's if they can be written as they lie."""
+    if out is None:
+        return [np.empty(size) for _ in range(count)]
+    if len(out) != count:
+        raise ValueError(f"out: expected {count} arrays, found {len(out)}")
+    for array in out:
+        if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+            raise TypeError("out: expected NumPy arrays of float64")
+        if array.shape != (size,) or not array.flags.c_contiguous or not array.flags.writeable:
+            raise ValueError(f"out: expected {size} values, contiguous and writable")
+    return list(out)
 
 
 def _columns(named: Mapping[str, Array]) -> list[Array]:
