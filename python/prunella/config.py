@@ -11,6 +11,7 @@ import msgspec
 from prunella.errors import ConfigError
 from prunella.trading.market import positive
 from prunella.trading.runtime import TradingSettings
+from prunella.trading.strategy import PythonStrategy
 from prunella.trading.venue import VenueEndpoint, local_endpoint
 
 COMPONENTS = (
@@ -29,6 +30,9 @@ COMPONENTS = (
 )
 """Every process of a stack, in the order of starting; its position gives its HTTP port. The healing
 plane starts last and so stops first: it must not take a planned end for faults."""
+
+STRATEGY_PREFIX = "strategy-"
+"""Before the name of a strategy in Python: its process."""
 
 EXCHANGES = tuple(name for name in COMPONENTS if name.startswith("exchange-"))
 PORT_MIN = 1_024
@@ -140,9 +144,18 @@ class Settings(Section, frozen=True):
     trading: TradingSettings = msgspec.field(default_factory=TradingSettings)
     healing: HealingSettings = msgspec.field(default_factory=HealingSettings)
 
+    def components(self) -> tuple[str, ...]:
+        """Every process of this stack, in the order of starting: a person's strategies last."""
+        own = (
+            f"{STRATEGY_PREFIX}{name}"
+            for name, strategy in self.trading.strategies.items()
+            if isinstance(strategy, PythonStrategy)
+        )
+        return (*COMPONENTS, *own)
+
     def ports(self) -> dict[str, int]:
         """HTTP port of each component."""
-        return {name: self.stack.port_base + i for i, name in enumerate(COMPONENTS)}
+        return {name: self.stack.port_base + i for i, name in enumerate(self.components())}
 
     def endpoints(self) -> dict[str, VenueEndpoint]:
         """Where each venue listens: as configured, else this stack's simulated exchange."""

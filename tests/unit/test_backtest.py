@@ -315,3 +315,58 @@ def test_place_of_an_own_strategy_that_is_none_is_told(user_file: Path, tmp_path
     broken.write_text("x = 1\nclass\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"broken.py:2: "):
         load_strategy(f"{broken}:Own")
+
+
+ALL_OR_NOTHING = """
+from prunella.trading.strategy.user import ONE, Book, Strategy
+
+class Mine(Strategy):
+    tried = 0
+
+    def on_book(self, book: Book) -> None:
+        size = ONE // 50
+        if not book.orders and self.tried < 400:
+            self.tried += 1
+            if book.position > 0:
+                self.sell(book.market, price=book.bid, quantity=size, life="all_or_nothing")
+            else:
+                self.buy(book.market, price=book.ask, quantity=size, life="all_or_nothing")
+"""
+
+
+def test_all_or_nothing_takes_what_is_there_whole_and_otherwise_nothing(
+    session: Path, tmp_path: Path
+) -> None:
+    """Some find enough and some do not; none is filled in part."""
+    file = tmp_path / "all.py"
+    file.write_text(ALL_OR_NOTHING, encoding="utf-8")
+    result, _ = _user(session, f"{file}:Mine")
+    orders = {int(o["number"]): int(o["quantity"]) for o in result.orders}
+    assert (result.orders["life"] == 3).all()
+    filled: dict[int, int] = {}
+    for fill in result.fills:
+        number = int(fill["number"])
+        filled[number] = filled.get(number, 0) + int(fill["quantity"])
+    assert 0 < len(filled) < len(orders)
+    assert all(orders[number] == quantity for number, quantity in filled.items())
+
+
+def test_fees_may_differ_by_venue_and_delays_may_be_measured_ones(
+    session: Path, tmp_path: Path
+) -> None:
+    """A venue's own fees are charged there; a file of delays is drawn from as it is."""
+    samples = tmp_path / "delays"
+    samples.write_text("100\n\n250.5\n", encoding="utf-8")
+    told = parse_behaviour(
+        fees="100:400,primary=0:0", latency=f"@{samples}", queue="2", feed=0, seed=1
+    )
+    assert told.send.delays_ns == (100_000, 250_500)
+    result = _run(session, behaviour=told)
+    assert len(result.fills) > 0
+    assert (result.fills["fee"] == 0).all()
+    samples.write_text("100\nsoon\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"delays:2: expected microseconds, found 'soon'"):
+        parse_behaviour(fees="1:1", latency=f"@{samples}", queue="2", feed=0, seed=1)
+    other = parse_behaviour(fees="elsewhere=1:1", latency="1", queue="2", feed=0, seed=1)
+    with pytest.raises(ConfigError, match=r"expected one of primary.*found 'elsewhere'"):
+        _run(session, behaviour=other)

@@ -319,7 +319,11 @@ impl SimMarket {
         self.report(new, number, VenueOrderStatus::New, 0, None, said);
         let mut filled = 0;
         if takes {
-            for (price, quantity) in self.sweep(new) {
+            let swept = self.sweep(new);
+            let found: i64 = swept.iter().map(|(_, quantity)| quantity).sum();
+            let is_whole = found == new.quantity.0;
+            let is_killed = new.time_in_force == TimeInForce::FillOrKill && !is_whole;
+            for (price, quantity) in swept.into_iter().filter(|_| !is_killed) {
                 filled += quantity;
                 self.note_taken(opposite(new.side), price, quantity);
                 let execution = self.execute(new, price, quantity, false);

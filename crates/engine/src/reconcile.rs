@@ -11,6 +11,7 @@ use crate::event::{OrderReport, OwnTrade, VenueOrderStatus};
 use crate::order::OrderState;
 use crate::output::Output;
 use crate::request::Request;
+use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Nanos, Quantity, VenueId};
 
@@ -55,6 +56,11 @@ impl Engine {
         for index in 0..self.markets.len() {
             for strategy in &mut self.strategies {
                 strategy.forget(MarketId(index as u8));
+            }
+        }
+        for strategy in &mut self.strategies {
+            if let StrategyState::External(breaker) = strategy {
+                breaker.restarted(now_ns);
             }
         }
         for index in 0..self.orders.open().len() {

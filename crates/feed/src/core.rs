@@ -8,7 +8,7 @@ use engine::config::CoreConfig;
 use engine::event::{Channel, Event, RequestFailure};
 use engine::output::Output;
 use engine::risk::Intent;
-use values::{MarketId, Nanos, StrategyId, VenueId};
+use values::{MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
 
 /// Engine and decoders.
 pub struct Core {
@@ -16,9 +16,24 @@ pub struct Core {
     decoders: Vec<Decoder>,
     /// The venue's stamp on the last frame; 0 when it bore none.
     stamped_ns: Nanos,
+    /// The public trade that the last frame told.
+    traded: Option<Traded>,
     /// The last frame announced that the venue closes the connection.
     is_closing: bool,
     wishes: Vec<(MarketId, Intent)>,
+}
+
+/// A public trade.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Traded {
+    /// Where.
+    pub market: MarketId,
+    /// At what price.
+    pub price: Price,
+    /// How much.
+    pub quantity: Quantity,
+    /// Whether the seller took.
+    pub seller_took: bool,
 }
 
 /// The input cannot come from this core's own journal.
@@ -62,7 +77,7 @@ impl Core {
             .map(|index| Decoder::for_venue(engine.config(), VenueId(index as u8)))
             .collect();
         let wishes = Vec::with_capacity(64);
-        Core { engine, decoders, stamped_ns: 0, is_closing: false, wishes }
+        Core { engine, decoders, stamped_ns: 0, traded: None, is_closing: false, wishes }
     }
 
     /// The engine's views.
@@ -80,6 +95,12 @@ impl Core {
     #[inline]
     pub fn stamped_ns(&self) -> Nanos {
         self.stamped_ns
+    }
+
+    /// The public trade that the last frame told, if it told one.
+    #[inline]
+    pub fn traded(&self) -> Option<Traded> {
+        self.traded
     }
 
     /// Takes in one input; what is to be done is appended to `outputs`.
@@ -186,6 +207,12 @@ impl Core {
                 Event::DepthDiff { ts_event_ns, .. } | Event::Trade { ts_event_ns, .. },
             )) => ts_event_ns,
             _ => 0,
+        };
+        self.traded = match frame {
+            Ok(Frame::Event(Event::Trade { market, price, quantity, buyer_is_maker, .. })) => {
+                Some(Traded { market, price, quantity, seller_took: buyer_is_maker })
+            }
+            _ => None,
         };
         match frame {
             Ok(Frame::Event(event)) => self.engine.step(now_ns, &event, outputs),

@@ -16,4 +16,5 @@ mod net;
 pub mod recording;
 pub mod replica;
 pub mod strategy;
+pub mod strategy_feed;
 pub mod ws;

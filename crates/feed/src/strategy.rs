@@ -7,22 +7,23 @@
 //! each of its open orders `id sells price remaining`; trade `2 market now price quantity
 //! seller_took`; fill `3 market now id sells price quantity fee position`; timer `4 0 now`.
 //!
-//! From the strategy: up `1`, down `2`, alive `3`, intents `4 asked`, then for each
+//! From the strategy: up `1`, down `2` (and then why, in words, padded with spaces), alive `3`, intents `4 asked`, then for each
 //! `0 market sells price quantity life` (place) or `1 market id 0 0 0` (cancel).
 
+use crate::core::Traded;
 use engine::Engine;
 use engine::event::{Side, StrategyTold, TimeInForce};
 use engine::risk::{Intent, PlaceIntent};
 use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, StrategyId};
 
 /// Kinds of messages to a strategy.
-pub const BOOK: i64 = 1;
+const BOOK: i64 = 1;
 /// A public trade.
-pub const TRADE: i64 = 2;
+const TRADE: i64 = 2;
 /// A fill of its own order.
-pub const FILL: i64 = 3;
+const FILL: i64 = 3;
 /// Time passed.
-pub const TIMER: i64 = 4;
+const TIMER: i64 = 4;
 /// It is connected.
 pub const UP: [u8; 8] = 1_i64.to_le_bytes();
 /// It is gone.
@@ -36,12 +37,12 @@ pub fn number_of(id: ClientOrderId) -> i64 {
 }
 
 /// Appends numbers as bytes.
-pub fn put(message: &mut Vec<u8>, numbers: &[i64]) {
+pub(crate) fn put(message: &mut Vec<u8>, numbers: &[i64]) {
     message.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
 /// Writes a market as it stands over what `message` held; false while there is no book.
-pub fn write_book(
+fn write_book(
     message: &mut Vec<u8>,
     engine: &Engine,
     strategy: StrategyId,
@@ -67,6 +68,93 @@ pub fn write_book(
     true
 }
 
+/// What one strategy has been told, so that it is told only what changed.
+pub struct Teller {
+    strategy: StrategyId,
+    message: Vec<u8>,
+    /// The last word on each market.
+    told: Vec<Vec<u8>>,
+}
+
+/// Where a book's message tells more than kind, market and time.
+const CONTENT: usize = 24;
+
+impl Teller {
+    /// Nothing is told yet.
+    pub fn new(strategy: StrategyId, markets: usize) -> Teller {
+        let told = vec![Vec::with_capacity(512); markets];
+        Teller { strategy, message: Vec::with_capacity(512), told }
+    }
+
+    /// Whom.
+    pub fn strategy(&self) -> StrategyId {
+        self.strategy
+    }
+
+    /// A market as it stands; `None` while it has no book, or stands as it was told.
+    pub fn book(&mut self, engine: &Engine, market: MarketId, now_ns: Nanos) -> Option<&[u8]> {
+        let Teller { message, told, strategy } = self;
+        let told = told.get_mut(market.index())?;
+        if !write_book(message, engine, *strategy, market, now_ns)
+            || told.as_slice() == &message[CONTENT..]
+        {
+            return None;
+        }
+        told.clear();
+        told.extend_from_slice(&message[CONTENT..]);
+        Some(message.as_slice())
+    }
+
+    /// A public trade.
+    pub fn trade(&mut self, now_ns: Nanos, traded: &Traded) -> &[u8] {
+        let (market, took) = (i64::from(traded.market.0), i64::from(traded.seller_took));
+        self.whole(&[TRADE, market, now_ns, traded.price.0, traded.quantity.0, took])
+    }
+
+    /// An execution of an order of its own, and what it holds afterwards.
+    pub fn fill(&mut self, engine: &Engine, now_ns: Nanos, fill: &OwnFill) -> &[u8] {
+        let held = engine.strategy_position(fill.market, self.strategy).quantity().0;
+        let (market, id) = (i64::from(fill.market.0), number_of(fill.id));
+        let sells = i64::from(fill.side == Side::Sell);
+        let (price, quantity) = (fill.price, fill.quantity);
+        self.whole(&[FILL, market, now_ns, id, sells, price, quantity, fill.fee, held])
+    }
+
+    /// Time passed.
+    pub fn timer(&mut self, now_ns: Nanos) -> &[u8] {
+        self.whole(&[TIMER, 0, now_ns])
+    }
+
+    fn whole(&mut self, numbers: &[i64]) -> &[u8] {
+        self.message.clear();
+        put(&mut self.message, numbers);
+        &self.message
+    }
+}
+
+/// An execution as a strategy is told it; raw numbers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct OwnFill {
+    /// Where.
+    pub market: MarketId,
+    /// Of which order.
+    pub id: ClientOrderId,
+    /// Its side.
+    pub side: Side,
+    /// At what price.
+    pub price: i64,
+    /// How much.
+    pub quantity: i64,
+    /// What it cost.
+    pub fee: i64,
+}
+
+/// Why a process says that it ends; empty when the message says something else.
+pub fn last_words(message: &[u8]) -> String {
+    let words = message.strip_prefix(&DOWN).unwrap_or_default();
+    String::from_utf8_lossy(words).trim().to_owned()
+}
+
 /// Reads what a strategy says; wishes are put over what the buffer held. `None` when it is no message
 /// of this version.
 pub fn read<'w>(bytes: &[u8], wishes: &'w mut Vec<(MarketId, Intent)>) -> Option<StrategyTold<'w>> {
@@ -78,7 +166,7 @@ pub fn read<'w>(bytes: &[u8], wishes: &'w mut Vec<(MarketId, Intent)>) -> Option
     }
     match (numbers.next()?, numbers.len()) {
         (1, 0) => Some(StrategyTold::Up),
-        (2, 0) => Some(StrategyTold::Down),
+        (2, _) => Some(StrategyTold::Down),
         (3, 0) => Some(StrategyTold::Alive),
         (4, left) if left % WISH == 1 => {
             let asked_ns = numbers.next()?;
@@ -107,6 +195,7 @@ fn read_wish(
                 0 => TimeInForce::PostOnly,
                 1 => TimeInForce::GoodTillCancel,
                 2 => TimeInForce::ImmediateOrCancel,
+                3 => TimeInForce::FillOrKill,
                 _ => return None,
             },
         }),

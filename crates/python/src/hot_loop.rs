@@ -47,6 +47,9 @@ struct RunOptions {
     snapshot_every_entries: u64,
     snapshot_every_ns: i64,
     seed: u64,
+    /// By number in the configuration.
+    #[serde(default)]
+    strategy_sockets: Vec<(u8, PathBuf)>,
 }
 
 /// An exception of `prunella.errors` by name.
@@ -189,6 +192,7 @@ impl HotLoop {
             snapshot_every_entries: options.snapshot_every_entries.max(1),
             snapshot_every_ns: options.snapshot_every_ns.max(1_000_000),
             seed: options.seed,
+            strategy_sockets: options.strategy_sockets,
         };
         let prepared = Box::new(Prepared { config, venues, options });
         Ok(Self { state: Mutex::new(State::Prepared(prepared)) })

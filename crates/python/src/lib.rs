@@ -11,6 +11,7 @@ mod observer;
 mod reasons;
 mod recording;
 mod replica;
+mod strategy_feed;
 
 use pyo3::prelude::*;
 
@@ -41,6 +42,8 @@ mod _core {
     use super::recording::Recording;
     #[pymodule_export]
     use super::replica::Replica;
+    #[pymodule_export]
+    use super::strategy_feed::StrategyFeed;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.

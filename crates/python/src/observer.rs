@@ -1,12 +1,13 @@
 //! A strategy written in Python, called by the backtester as its own process would be told.
 
-use backtest::events::Kind;
+use backtest::record::FillRow;
 use backtest::run::{Observer, Seen};
 use engine::Engine;
-use engine::event::{Event, Side, StrategyTold};
+use engine::event::{Event, StrategyTold};
 use engine::output::Output;
 use engine::risk::Intent;
-use feed::strategy::{FILL, TIMER, TRADE, number_of, put, read, write_book};
+use feed::core::Traded;
+use feed::strategy::{OwnFill, Teller, read};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use values::{MarketId, Nanos, StrategyId};
@@ -18,26 +19,26 @@ pub struct PythonStrategies {
 }
 
 struct Called {
-    strategy: StrategyId,
-    handle: Py<PyAny>,
-    message: Vec<u8>,
-    /// What was told last of each market, to tell only what changed.
-    told: Vec<Vec<u8>>,
-    wishes: Vec<(MarketId, Intent)>,
+    teller: Teller,
+    caller: Caller,
 }
 
-/// Where a book's message tells more than kind, market and time.
-const CONTENT: usize = 24;
+/// Calls one strategy and gives the engine its answers.
+struct Caller {
+    strategy: StrategyId,
+    handle: Py<PyAny>,
+    wishes: Vec<(MarketId, Intent)>,
+}
 
 impl PythonStrategies {
     /// Strategies by their number in the configuration.
     pub fn new(strategies: Vec<(u8, Py<PyAny>)>, markets: usize) -> PythonStrategies {
-        let called = strategies.into_iter().map(|(number, handle)| Called {
-            strategy: StrategyId(number),
-            handle,
-            message: Vec::with_capacity(512),
-            told: vec![Vec::new(); markets],
-            wishes: Vec::with_capacity(64),
+        let called = strategies.into_iter().map(|(number, handle)| {
+            let strategy = StrategyId(number);
+            Called {
+                teller: Teller::new(strategy, markets),
+                caller: Caller { strategy, handle, wishes: Vec::with_capacity(64) },
+            }
         });
         PythonStrategies { called: called.collect(), is_begun: false }
     }
@@ -53,8 +54,8 @@ impl Observer for PythonStrategies {
     ) -> Result<(), String> {
         let is_first = !core::mem::replace(&mut self.is_begun, true);
         for called in &mut self.called {
-            let strategy = called.strategy;
             if is_first {
+                let strategy = called.caller.strategy;
                 let told = StrategyTold::Up;
                 engine.step(now_ns, &Event::Strategy { strategy, told }, outputs);
             }
@@ -72,68 +73,46 @@ impl Called {
         seen: &Seen<'_>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), String> {
+        let Called { teller, caller } = self;
+        let strategy = caller.strategy;
         match *seen {
-            Seen::Frame(head, _) if head.kind == Kind::Trade => {
-                let Some(&Event::Trade { market, price, quantity, buyer_is_maker, .. }) =
-                    seen.event()
-                else {
-                    return Ok(());
-                };
-                self.message.clear();
-                let (market, took) = (i64::from(market.0), i64::from(buyer_is_maker));
-                put(&mut self.message, &[TRADE, market, now_ns, price.0, quantity.0, took]);
-                self.call(now_ns, engine, outputs)
+            Seen::Frame(_, &Event::Trade { market, price, quantity, buyer_is_maker, .. }) => {
+                let traded = Traded { market, price, quantity, seller_took: buyer_is_maker };
+                caller.call(now_ns, teller.trade(now_ns, &traded), engine, outputs)
             }
-            Seen::Frame(head, _) => self.book(head.market, now_ns, engine, outputs),
-            Seen::Fill(fill) if fill.strategy == self.strategy => {
-                self.message.clear();
-                let (market, id) = (i64::from(fill.market.0), number_of(fill.id));
-                let sells = i64::from(fill.side == Side::Sell);
-                put(&mut self.message, &[FILL, market, now_ns, id, sells, fill.price]);
-                let held = engine.strategy_position(fill.market, self.strategy).quantity().0;
-                put(&mut self.message, &[fill.quantity, fill.fee, held]);
-                self.call(now_ns, engine, outputs)
+            Seen::Frame(head, _) => match teller.book(engine, head.market, now_ns) {
+                Some(message) => caller.call(now_ns, message, engine, outputs),
+                None => Ok(()),
+            },
+            Seen::Fill(fill) if fill.strategy == strategy => {
+                let FillRow { market, id, side, price, quantity, fee, .. } = *fill;
+                let own = OwnFill { market, id, side, price, quantity, fee };
+                caller.call(now_ns, teller.fill(engine, now_ns, &own), engine, outputs)
             }
             Seen::Fill(_) => Ok(()),
             Seen::Timer => {
                 let told = StrategyTold::Alive;
-                engine.step(now_ns, &Event::Strategy { strategy: self.strategy, told }, outputs);
-                for market in 0..self.told.len() {
-                    self.book(MarketId(market as u8), now_ns, engine, outputs)?;
+                engine.step(now_ns, &Event::Strategy { strategy, told }, outputs);
+                for market in 0..engine.config().markets.len() {
+                    if let Some(message) = teller.book(engine, MarketId(market as u8), now_ns) {
+                        caller.call(now_ns, message, engine, outputs)?;
+                    }
                 }
-                self.message.clear();
-                put(&mut self.message, &[TIMER, 0, now_ns]);
-                self.call(now_ns, engine, outputs)
+                caller.call(now_ns, teller.timer(now_ns), engine, outputs)
             }
         }
     }
+}
 
-    fn book(
-        &mut self,
-        market: MarketId,
-        now_ns: Nanos,
-        engine: &mut Engine,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), String> {
-        if !write_book(&mut self.message, engine, self.strategy, market, now_ns) {
-            return Ok(());
-        }
-        let told = &mut self.told[market.index()];
-        if told.as_slice() == &self.message[CONTENT..] {
-            return Ok(());
-        }
-        told.clear();
-        told.extend_from_slice(&self.message[CONTENT..]);
-        self.call(now_ns, engine, outputs)
-    }
-
+impl Caller {
     fn call(
         &mut self,
         now_ns: Nanos,
+        message: &[u8],
         engine: &mut Engine,
         outputs: &mut Vec<Output>,
     ) -> Result<(), String> {
-        let Called { strategy, handle, message, wishes, .. } = self;
+        let Caller { strategy, handle, wishes } = self;
         let told = Python::attach(|py| {
             let answer = handle.call1(py, (PyBytes::new(py, message),)).map_err(|error| {
                 // The user's own traceback is for the caller, who raises it again.

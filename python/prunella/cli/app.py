@@ -442,9 +442,12 @@ def backtest(  # noqa: PLR0917  options of a command are given by name
         list[str] | None,
         typer.Option(help="NAME=A,B,C: try each; several options: each with each."),
     ] = None,
-    fees: Annotated[str, typer.Option(help="MAKER:TAKER, parts per million.")] = "1000:1000",
+    fees: Annotated[
+        str, typer.Option(help="MAKER:TAKER, parts per million; VENUE=MAKER:TAKER after a comma.")
+    ] = ("1000:1000"),
     latency: Annotated[
-        str, typer.Option(help="Microseconds each way, or MEDIAN~P99 (log-normal).")
+        str,
+        typer.Option(help="Microseconds each way, MEDIAN~P99 (log-normal), or @FILE of samples."),
     ] = "5000",
     queue: Annotated[
         str, typer.Option(help="Our place in the queue: `conservative`, or a power such as `2`.")

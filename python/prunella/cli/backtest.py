@@ -36,6 +36,7 @@ from prunella.trading.strategy.loading import load_strategy
 RECORDED = "recorded"
 BUILT_IN = ("maker", "momentum")
 SWEEP_MAX = 10_000
+DEFAULT_FEES = "1000:1000"
 Data = dict[str, list[Path]]
 Parameters = Mapping[str, str]
 
@@ -78,8 +79,10 @@ def parse_behaviour(*, fees: str, latency: str, queue: str, feed: int, seed: int
     """
     try:
         delays = Latency.parse(latency)
+        everywhere, at = _by_venue(fees)
         return VenueBehaviour(
-            fees=Fees.parse(fees),
+            fees=Fees.parse(everywhere),
+            fees_at={name: Fees.parse(text) for name, text in at.items()},
             send=delays,
             report=delays,
             feed_us=feed,
@@ -88,6 +91,20 @@ def parse_behaviour(*, fees: str, latency: str, queue: str, feed: int, seed: int
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _by_venue(fees: str) -> tuple[str, dict[str, str]]:
+    """`1000:1000,backup=100:400` as what holds everywhere, and what holds at which venue."""
+    everywhere, at = "", {}
+    for part in fees.split(","):
+        name, equals, text = part.rpartition("=")
+        if equals:
+            at[name] = text
+        elif everywhere:
+            raise ValueError(f"fees: expected one MAKER:TAKER without a venue, found {fees!r}")
+        else:
+            everywhere = text
+    return everywhere or DEFAULT_FEES, at
 
 
 def _queue(text: str) -> Queue:

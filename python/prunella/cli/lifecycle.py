@@ -19,7 +19,7 @@ from prunella.cli.stack import (
     terminated_like_interrupted,
     undisturbed,
 )
-from prunella.config import COMPONENTS, EXCHANGES, load, save
+from prunella.config import EXCHANGES, load, save
 from prunella.errors import ConfigError, PrunellaError, UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.stack import RunningStack
@@ -98,7 +98,7 @@ def _facts(stack: RunningStack) -> dict[str, Any]:
     states = {s.name: s for s in stack.supervisor.states()}
     incidents = stack.incidents()
     processes = []
-    for name in COMPONENTS:
+    for name in stack.ports:
         state = states.get(name)
         word = "missing" if state is None else state.state.lower()
         if word == "running":

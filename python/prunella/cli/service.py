@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prunella.cli.clock import SystemClock
 from prunella.config import Settings, load
-from prunella.errors import PrunellaError
+from prunella.errors import ConfigError, PrunellaError
 from prunella.values import Clock, Home
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def _run(context: Context) -> None:
             _healing(context)
         case "agent":
             _agent(context)
+        case "strategy":
+            _strategy(context, name=rest)
 
 
 def _engine(context: Context) -> None:
@@ -86,6 +88,16 @@ def _engine(context: Context) -> None:
         port=context.port,
         clock=context.clock,
     ).run()
+
+
+def _strategy(context: Context, *, name: str) -> None:
+    from prunella.trading.runtime.hosting import StrategyHost
+    from prunella.trading.strategy import PythonStrategy
+
+    settings = context.settings.trading.strategies.get(name)
+    if not isinstance(settings, PythonStrategy):
+        raise ConfigError(f"[trading.strategies.{name}]: expected one of kind python, found none")
+    StrategyHost(name, settings, home=context.home, port=context.port, clock=context.clock).run()
 
 
 def _exchange(context: Context, *, venue: str) -> None:

@@ -5,13 +5,13 @@ import signal
 import socket
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from prunella.bridge import Program, Supervisor
 from prunella.cli.clock import SystemClock
-from prunella.config import COMPONENTS, Settings, load
+from prunella.config import COMPONENTS, STRATEGY_PREFIX, Settings, load
 from prunella.control.curve import ensure_curve_pair
 from prunella.control.tokens import ensure_token
 from prunella.errors import UsageError
@@ -88,20 +88,21 @@ def prepare(home: Home) -> None:
     ensure_venue_key(home.key("venue.key"))
 
 
-def programs(home: Home) -> list[Program]:
+def programs(home: Home, components: Iterable[str]) -> list[Program]:
     """Every process of a stack.
 
     None restarts by itself, for that is the healing plane's decision; but for the plane and what it
-    hears through, which it cannot heal.
+    hears through, which it cannot heal, and a person's strategies, which the engine guards itself
+    from.
     """
     return [
         Program(
             name=name,
             command=(sys.executable, "-m", "prunella.cli.service", name, str(home.root)),
             log=home.log(name),
-            restarts=name in UNHEALED,
+            restarts=name in UNHEALED or name.startswith(STRATEGY_PREFIX),
         )
-        for name in COMPONENTS
+        for name in components
     ]
 
 
@@ -174,7 +175,7 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
     check_ports(settings)
     prepare(home)
     stack = attach(home, settings)
-    pending = list(COMPONENTS)
+    pending = list(settings.components())
 
     def all_ready() -> bool:
         for component in list(pending):
@@ -187,7 +188,7 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
         return not pending
 
     try:
-        supervisor.start(programs(home))
+        supervisor.start(programs(home, settings.components()))
         try:
             stack.wait(all_ready, "every process to be ready", timeout_s=READY_TIMEOUT_S)
         except WaitedInVainError as error:

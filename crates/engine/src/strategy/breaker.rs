@@ -65,6 +65,26 @@ pub enum Gate {
     HalfOpen,
 }
 
+impl Gate {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Closed => "closed",
+            Self::Open(_) => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+
+    /// Why it is open, if it is.
+    pub fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Open(fault) => Some(fault),
+            _ => None,
+        }
+    }
+}
+
 /// The breaker of one strategy that runs in a process of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategyBreaker {
@@ -74,6 +94,7 @@ pub struct StrategyBreaker {
     heard_ns: Nanos,
     until_ns: Nanos,
     backoff_ns: Nanos,
+    trips: u64,
     recent_ns: VecDeque<Nanos>,
 }
 
@@ -86,6 +107,7 @@ impl StrategyBreaker {
             heard_ns: 0,
             until_ns: 0,
             backoff_ns: patience.backoff_ns,
+            trips: 0,
             recent_ns: VecDeque::with_capacity(patience.intents_per_second as usize + 1),
             patience: patience.clone(),
         }
@@ -94,6 +116,20 @@ impl StrategyBreaker {
     /// What it lets through.
     pub fn gate(&self) -> Gate {
         self.gate
+    }
+
+    /// How often it has opened.
+    pub fn trips(&self) -> u64 {
+        self.trips
+    }
+
+    /// The engine's own process begins anew, so the strategy's has to connect again; when it does
+    /// not, nobody looks after its orders.
+    pub fn restarted(&mut self, now_ns: Nanos) {
+        self.is_up = false;
+        if matches!(self.gate, Gate::Closed | Gate::HalfOpen) {
+            (self.gate, self.heard_ns) = (Gate::Waiting, now_ns);
+        }
     }
 
     /// The process is there. After a fault it waits for the back-off all the same.
@@ -137,10 +173,12 @@ impl StrategyBreaker {
     /// Time passed.
     pub fn tick(&mut self, now_ns: Nanos) -> Option<Gate> {
         match self.gate {
-            Gate::Closed | Gate::HalfOpen
-                if now_ns - self.heard_ns > self.patience.heartbeat_ns =>
-            {
+            Gate::Closed | Gate::HalfOpen if !self.is_heard(now_ns) => {
                 self.open(now_ns, Fault::Silent)
+            }
+            // It was there before the engine began anew, and has not come back.
+            Gate::Waiting if self.heard_ns > 0 && !self.is_heard(now_ns) => {
+                self.open(now_ns, Fault::Gone)
             }
             Gate::Open(_) if self.is_up && now_ns >= self.until_ns && self.is_heard(now_ns) => {
                 Some(self.become_gate(Gate::HalfOpen))
@@ -158,6 +196,7 @@ impl StrategyBreaker {
         if matches!(self.gate, Gate::Open(_)) {
             return None;
         }
+        self.trips += 1;
         self.until_ns = now_ns + self.backoff_ns;
         self.backoff_ns = (self.backoff_ns * 2).min(self.patience.backoff_ns_max);
         Some(self.become_gate(Gate::Open(fault)))
@@ -207,6 +246,18 @@ mod tests {
         breaker.heard(159);
         assert_eq!(breaker.tick(159), None, "80 now, not 50");
         assert_eq!(breaker.tick(160), Some(Gate::HalfOpen));
+    }
+
+    #[test]
+    fn an_engine_that_begins_anew_waits_for_one_heartbeat_for_the_process() {
+        let mut back = breaker();
+        back.restarted(1_000);
+        assert_eq!((back.gate(), back.tick(1_100)), (Gate::Waiting, None));
+        assert_eq!(back.up(1_100), Some(Gate::Closed));
+        let mut away = breaker();
+        away.restarted(1_000);
+        assert_eq!(away.tick(1_101), Some(Gate::Open(Fault::Gone)));
+        assert_eq!(away.trips(), 1);
     }
 
     #[test]

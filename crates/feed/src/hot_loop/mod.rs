@@ -19,6 +19,7 @@ mod recovery;
 mod renewal;
 mod session;
 mod status;
+mod strategies;
 mod trail;
 mod turn;
 
@@ -89,6 +90,8 @@ pub struct Options {
     pub snapshot_every_ns: Nanos,
     /// For jitter and masks.
     pub seed: u64,
+    /// Sockets of the strategies that run in processes of their own.
+    pub strategy_sockets: Vec<(u8, PathBuf)>,
 }
 
 enum Message {

@@ -5,6 +5,7 @@ use super::machine::Machine;
 use super::orders::{Shown, shown};
 use super::pool::{Outcomes, Pool};
 use super::renewal::WsChannel;
+use super::strategies::Door;
 use super::turn::Watch;
 use crate::core::hex;
 use crate::histogram::Histogram;
@@ -15,6 +16,7 @@ use engine::engine::Freshness;
 use engine::market::MarketStatus;
 use engine::output::Reflex;
 use engine::reason::DenialReason;
+use engine::strategy::breaker::Fault;
 use engine::strategy::onnx::Memory;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -69,6 +71,8 @@ struct Status<'a> {
     markets: Vec<Market<'a>>,
     /// The orders that the core keeps and works off.
     orders: Vec<Shown<'a>>,
+    /// Strategies that run in processes of their own.
+    strategies: Vec<Strategy<'a>>,
     denied: BTreeMap<&'static str, u64>,
     realised_usd: f64,
     unrealised_usd: f64,
@@ -177,6 +181,19 @@ fn model_status<'a>((strategy, memory): (&'a str, &'a Memory)) -> ModelStatus<'a
 }
 
 #[derive(Serialize)]
+struct Strategy<'a> {
+    name: &'a str,
+    /// Of its breaker.
+    gate: &'static str,
+    /// Why the breaker is open; empty when it is not.
+    fault: &'static str,
+    trips: u64,
+    orders_open: usize,
+    /// What its process last said was wrong.
+    trouble: &'a str,
+}
+
+#[derive(Serialize)]
 struct Latency {
     count: u64,
     sum_ns: u64,
@@ -212,7 +229,7 @@ pub(super) fn write(
     (at_ns, now_ns): (Nanos, Nanos),
     machine: &Machine,
     pools: &[Pool],
-    channels: &[WsChannel],
+    (channels, doors): (&[WsChannel], &[Door]),
     watches: &mut [Watch],
     turns: &Turns,
 ) {
@@ -231,6 +248,7 @@ pub(super) fn write(
         venues: watches.iter_mut().enumerate().map(venue).collect(),
         markets: (0..config.markets.len()).map(|index| market_status(engine, index)).collect(),
         orders: shown(engine),
+        strategies: doors.iter().filter_map(|door| strategy_status(engine, door)).collect(),
         denied: DenialReason::ALL
             .iter()
             .map(|&reason| (reason.code(), engine.counters().denied(reason)))
@@ -258,6 +276,19 @@ pub(super) fn write(
     out.clear();
     // Writing plain data into memory cannot fail.
     let _ = serde_json::to_writer(out, &status);
+}
+
+fn strategy_status<'a>(engine: &'a Engine, door: &'a Door) -> Option<Strategy<'a>> {
+    let breaker = engine.strategy_breaker(door.strategy)?;
+    let open = engine.orders().open().iter();
+    Some(Strategy {
+        name: &engine.config().strategies[usize::from(door.strategy.0)].name,
+        gate: breaker.gate().name(),
+        fault: breaker.gate().fault().map_or("", Fault::name),
+        trips: breaker.trips(),
+        orders_open: open.filter(|order| order.new.strategy == door.strategy).count(),
+        trouble: &door.trouble,
+    })
 }
 
 fn position_value(engine: &Engine, market: MarketId) -> f64 {

@@ -9,6 +9,7 @@ use super::machine::{LoopError, Machine};
 use super::pool::Pool;
 use super::renewal::WsChannel;
 use super::status::{self, Turns};
+use super::strategies::{Doors, messages};
 use super::{Message, Options, Shared, VenueAccess};
 use crate::binance::{Decoder, Requests};
 use crate::clock_offset::ClockOffset;
@@ -16,6 +17,7 @@ use crate::input::{Commanded, Input};
 use crate::net::{Poller, Ready, Waker, monotonic_ns, wall_ns};
 use engine::event::{Channel, Command, Purpose};
 use engine::output::Output;
+use engine::strategy::breaker::{Gate, StrategyBreaker};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use values::{MarketId, Nanos, VenueId};
@@ -31,6 +33,8 @@ const FRAMES_PER_TURN: usize = 128;
 const WAKER_TOKEN: u64 = 0;
 const CHANNEL_TOKENS: u64 = 1;
 const POOL_TOKENS: u64 = 1_000;
+/// Sockets of strategies; beyond any pool's.
+const DOOR_TOKENS: u64 = 1 << 32;
 /// Tokens of one venue's pool.
 const POOL_STRIDE: u64 = 100;
 
@@ -48,6 +52,9 @@ pub(super) struct Turn {
     pools: Vec<Pool>,
     users: Vec<(Requests, Decoder)>,
     watches: Vec<Watch>,
+    doors: Doors,
+    /// What a strategy has said in this turn; kept between turns.
+    said: Vec<u8>,
     poller: Poller,
     random: Random,
     request: Vec<u8>,
@@ -123,8 +130,11 @@ impl Turn {
             ));
             users.push((venue.requests, Decoder::for_venue(config, id)));
         }
+        let doors = Doors::open(&options.strategy_sockets, DOOR_TOKENS, &poller)?;
         let now_ns = monotonic_ns();
         Ok(Turn {
+            doors,
+            said: Vec::with_capacity(32 * 1024),
             random: Random::new(options.seed),
             clocks: Clocks {
                 timer_ns: now_ns,
@@ -229,6 +239,9 @@ impl Turn {
             self.waker.drain();
             return self.commands();
         }
+        if self.doors.owns(event.token) {
+            return self.strategy_ready(event.token);
+        }
         if event.token >= POOL_TOKENS {
             return self.pool_ready(event);
         }
@@ -248,6 +261,45 @@ impl Turn {
                 self.channel_down(index, &error)
             }
         }
+    }
+
+    /// A strategy's process has connected, has spoken, or is gone.
+    fn strategy_ready(&mut self, token: u64) -> Result<(), LoopError> {
+        let first = self.doors.token(token);
+        let mut said = std::mem::take(&mut self.said);
+        let Some(door) = self.doors.at(token) else { return Ok(()) };
+        let strategy = door.strategy;
+        let mut heard = door.on_ready(token == first, first, &self.poller, &mut said);
+        for message in messages(&said) {
+            if let Some(door) = self.doors.at(token) {
+                door.note(message);
+            }
+            self.take(None, &Input::Strategy { strategy, bytes: message })?;
+            let gate = self.machine.core.engine().strategy_breaker(strategy);
+            let gate = gate.map_or(Gate::Waiting, StrategyBreaker::gate);
+            if self.doors.at(token).is_some_and(|door| door.shut_on(gate)) {
+                heard.is_over = true;
+                break;
+            }
+        }
+        self.said = said;
+        if heard.is_over {
+            self.take(None, &Input::Strategy { strategy, bytes: &crate::strategy::DOWN })?;
+            self.note_strategy(token, "is gone");
+        }
+        if heard.is_new {
+            self.take(None, &Input::Strategy { strategy, bytes: &crate::strategy::UP })?;
+            self.note_strategy(token, "is connected");
+        }
+        Ok(())
+    }
+
+    fn note_strategy(&mut self, token: u64, what: &str) {
+        let Some(door) = self.doors.at(token) else { return };
+        let config = self.machine.core.engine().config();
+        let name = &config.strategies[usize::from(door.strategy.0)].name;
+        let why = if door.trouble.is_empty() { "" } else { ": " };
+        self.shared.note(format!("strategy {name} {what}{why}{}", door.trouble));
     }
 
     fn pool_ready(&mut self, event: Ready) -> Result<(), LoopError> {
@@ -607,7 +659,7 @@ impl Turn {
             (wall_ns(), self.machine.now_ns()),
             &self.machine,
             &self.pools,
-            &self.channels,
+            (&self.channels, self.doors.all()),
             &mut self.watches,
             &self.turns,
         );

@@ -1,5 +1,7 @@
 """How a simulated venue behaves: fees, delays and queues as a person writes them; records out."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import NormalDist
 from typing import Literal
 
@@ -72,11 +74,13 @@ class Latency(_Record, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Latency":
-        """Reads microseconds: `250`, or `MEDIAN~P99` for a log-normal distribution.
+        """Reads microseconds: `250`, `MEDIAN~P99` (log-normal), or `@FILE` with one a line.
 
         Raises:
             ValueError: Anything else; trying again cannot help.
         """
+        if text.startswith("@"):
+            return cls._samples(Path(text[1:]))
         try:
             median, _, p99 = text.partition("~")
             if not p99:
@@ -84,9 +88,27 @@ class Latency(_Record, frozen=True):
             return cls.log_normal(median_us=float(median), p99_us=float(p99))
         except (ValueError, ArithmeticError):
             raise ValueError(
-                "latency: expected microseconds such as 250, or MEDIAN~P99 with a P99 above the "
-                f"median, found {text!r}"
+                "latency: expected microseconds such as 250, MEDIAN~P99 with a P99 above the "
+                f"median, or @FILE, found {text!r}"
             ) from None
+
+    @classmethod
+    def _samples(cls, file: Path) -> "Latency":
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"latency: {file}: cannot be read: {error}") from None
+        delays = []
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                delays.append(round(float(line) * _US))
+            except (ValueError, OverflowError):
+                raise ValueError(
+                    f"latency: {file}:{number}: expected microseconds, found {line.strip()!r}"
+                ) from None
+        return cls(delays_ns=tuple(delays))
 
     @classmethod
     def log_normal(cls, *, median_us: float, p99_us: float) -> "Latency":
@@ -127,6 +149,7 @@ class VenueBehaviour(_Record, frozen=True):
 
     Attributes:
         fees: What trading costs.
+        fees_at: What it costs at venues where it costs something else, by the venue's name.
         send: From our decision to the venue.
         report: From the venue to us.
         feed_us: How much earlier the venue has the market data than we, microseconds: the times of
@@ -137,6 +160,7 @@ class VenueBehaviour(_Record, frozen=True):
     """
 
     fees: Fees = msgspec.field(default_factory=Fees)
+    fees_at: dict[str, Fees] = msgspec.field(default_factory=dict)
     send: Latency = msgspec.field(default_factory=Latency)
     report: Latency = msgspec.field(default_factory=Latency)
     feed_us: int = 0
@@ -150,11 +174,18 @@ class VenueBehaviour(_Record, frozen=True):
         at_least("seed", self.seed, 0)
         at_least("sample_ms", self.sample_ms, 1)
 
-    def raw(self, venues: int, *, is_measured: bool = False) -> bytes:
-        """The JSON that the core reads, with equal fees at this many venues."""
+    def raw(self, venues: Sequence[str], *, is_measured: bool = False) -> bytes:
+        """The JSON that the core reads, for these venues.
+
+        Raises:
+            ValueError: Fees of a venue that is none of them; trying again cannot help.
+        """
+        for name in self.fees_at:
+            if name not in venues:
+                raise ValueError(f"fees: expected one of {', '.join(venues)}, found {name!r}")
         return msgspec.json.encode(
             {
-                "fees": [self.fees] * venues,
+                "fees": [self.fees_at.get(name, self.fees) for name in venues],
                 "send": self.send.delays_ns,
                 "report": self.report.delays_ns,
                 "feed_ns": self.feed_us * _US,

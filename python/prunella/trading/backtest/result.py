@@ -23,7 +23,7 @@ def _row(*names: str) -> np.dtype[np.void]:
 
 
 ORDER = _row("ts_ns", "number", "market", "strategy", "sells", "life", "price", "quantity")
-"""An order that was sent: `sells` 0 or 1; `life` 0 post-only, 1 until cancelled, 2 immediate."""
+"""An order that was sent: `sells` 0 or 1; `life` as in `Strategy.buy`, in its order, from 0 on."""
 FILL = _row(
     *("ts_ns", "number", "market", "strategy", "sells", "is_maker"),
     *("price", "quantity", "fee", "mark", "position"),

@@ -73,11 +73,15 @@ class Backtest:
             JournalError: A journal is damaged.
             ConfigError: Configuration and behaviour do not fit together.
         """
+        try:
+            settings = self._behaviour.raw(self._venues, is_measured=is_measured)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         for _, strategy in self._strategies:
             strategy.on_start()
         found: dict[str, Any] = run_backtest(
             config=self._config,
-            settings=self._behaviour.raw(len(self._venues), is_measured=is_measured),
+            settings=settings,
             data=self._data,
             cache_dir=self._cache,
             strategies=[(index, strategy.handle) for index, strategy in self._strategies],

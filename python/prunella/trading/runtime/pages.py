@@ -61,6 +61,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         },
         "markets": markets,
         "orders": raw["orders"],
+        "strategies": {each["name"]: each for each in raw["strategies"]},
         "profit": {
             "realized": f"{raw['realised_usd']:.2f}",
             "unrealized": f"{raw['unrealised_usd']:.2f}",

@@ -268,12 +268,11 @@ def _hot_loop(
         if name not in endpoints:
             raise ConfigError(f"venue {name}: expected an endpoint, found none")
         venues.append(msgspec.to_builtins(endpoints[name]) | msgspec.to_builtins(key))
-    for name, strategy in settings.strategies.items():
-        if isinstance(strategy, PythonStrategy):
-            raise ConfigError(
-                f"strategies.{name}: a strategy in Python can be backtested; trading live with it "
-                "is not supported yet"
-            )
+    sockets = [
+        (index, str(home.socket(f"strategy-{name}")))
+        for index, (name, strategy) in enumerate(settings.strategies.items())
+        if isinstance(strategy, PythonStrategy)
+    ]
     try:
         config = settings.core()
     except ValueError as error:
@@ -282,7 +281,7 @@ def _hot_loop(
         config=config,
         venues=msgspec.json.encode(venues),
         journal_dir=home.engine_journal,
-        options=msgspec.json.encode(settings.loop.raw()),
+        options=msgspec.json.encode(settings.loop.raw() | {"strategy_sockets": sockets}),
     )
 
 

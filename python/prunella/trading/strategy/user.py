@@ -14,8 +14,8 @@ import msgspec
 ONE = 10**9
 _BOOK, _TRADE, _FILL, _TIMER = 1, 2, 3, 4
 _INTENTS, _PLACE, _CANCEL = 4, 0, 1
-_LIVES = {"post_only": 0, "until_cancelled": 1, "immediate": 2}
-Life = Literal["post_only", "until_cancelled", "immediate"]
+_LIVES = {"post_only": 0, "until_cancelled": 1, "immediate": 2, "all_or_nothing": 3}
+Life = Literal["post_only", "until_cancelled", "immediate", "all_or_nothing"]
 _ASKED = struct.Struct("<2q")
 
 
