@@ -26,6 +26,7 @@ __all__ = [
     "Vwap",
     "Wallets",
     "__version__",
+    "check_recording",
     "denial_reasons",
     "feature_names",
     "feature_rows",
@@ -288,6 +289,10 @@ class Microprice:
 def fill_imbalance(
     bids: object, asks: object, width: int, levels: int, figures: object
 ) -> None: ...
+
+def check_recording(
+    paths: Sequence[str], *, protocol: str | None = None, silence_ns: int | None = None
+) -> str: ...
 
 @final
 class Book:

@@ -62,6 +62,12 @@ impl Book {
         self.asks.apply(asks);
     }
 
+    /// Keeps the best `depth` levels of each side.
+    pub fn truncate(&mut self, depth: usize) {
+        self.bids.truncate(depth);
+        self.asks.truncate(depth);
+    }
+
     /// The best level of a side.
     #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
@@ -229,6 +235,14 @@ impl<const BIDS: bool> Ladder<BIDS> {
         }
     }
 
+    fn truncate(&mut self, depth: usize) {
+        let excess = (self.slots.len() - self.empty).saturating_sub(depth);
+        if excess > 0 {
+            self.sweep();
+            self.slots.drain(..excess);
+        }
+    }
+
     #[cold]
     fn sweep(&mut self) {
         self.slots.retain(|slot| slot.quantity.0 != 0);
@@ -330,6 +344,17 @@ mod tests {
         assert_eq!(book.best(Side::Buy), Some(level(1_000_000, 7)));
         assert_eq!(book.depth(Side::Buy), LEVELS_MAX);
         assert_eq!(book.levels(Side::Buy).last(), Some(level(1_001, 1)));
+    }
+
+    #[test]
+    fn truncation_keeps_the_best_levels() {
+        let mut book = Book::new();
+        let levels: Vec<_> = (1..=20).map(|price| level(price, 1)).collect();
+        book.apply(&levels, &levels);
+        book.apply(&[level(15, 0)], &[level(5, 0)]);
+        book.truncate(3);
+        let prices = |side| book.levels(side).map(|level| level.price.0).collect::<Vec<_>>();
+        assert_eq!((prices(Side::Buy), prices(Side::Sell)), (vec![20, 19, 18], vec![1, 2, 3]));
     }
 
     #[test]

@@ -158,6 +158,7 @@ mod tests {
             breaker_window_ns: 1_000,
             breaker_backoff_ns: 100,
             breaker_backoff_ns_max: 300,
+            protocol: crate::protocol::Protocol::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the core is configured with; journaled as its first entry, so that a replay needs no file.
 
+use crate::protocol::Protocol;
 use crate::strategy::breaker::Patience;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Money, Nanos, Price, Quantity};
@@ -24,6 +25,9 @@ pub struct VenueConfig {
     pub breaker_backoff_ns: Nanos,
     /// Longest back-off.
     pub breaker_backoff_ns_max: Nanos,
+    /// Whose frames it sends.
+    #[serde(default)]
+    pub protocol: Protocol,
 }
 
 /// One instrument at one venue, with its limits.

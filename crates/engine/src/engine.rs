@@ -3,9 +3,8 @@
 use crate::breaker::Breaker;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
-use crate::cross_check::Top;
 use crate::event::{Channel, Event};
-use crate::market::{Change, Diff, Market, MarketStatus};
+use crate::market::{Change, Market, MarketStatus, PartKind};
 use crate::order::{FillLog, OrderTable};
 use crate::output::Output;
 use crate::position::Position;
@@ -14,6 +13,7 @@ use crate::reconcile::Stage;
 use crate::request::Request;
 use crate::risk::{Intent, TradingState};
 use crate::schedule::Parents;
+use crate::sequence::{Sequence, Step};
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -54,6 +54,10 @@ pub(crate) struct VenueState {
     /// Orders of ours rest there that we do not know; being cancelled.
     pub has_foreign: bool,
     pub account: Request,
+    /// The venue's own count of its messages, where it has one.
+    pub sequence: Sequence,
+    /// Its count of heartbeats.
+    pub heartbeats: Sequence,
 }
 
 /// What the core knows of one market.
@@ -126,9 +130,11 @@ impl Engine {
             mismatches: 0,
             has_foreign: false,
             account: Request::default(),
+            sequence: Sequence::default(),
+            heartbeats: Sequence::default(),
         });
-        let markets = config.markets.iter().map(|_| MarketState {
-            market: Market::new(),
+        let markets = config.markets.iter().map(|market| MarketState {
+            market: Market::of(config.venues[usize::from(market.venue)].protocol),
             fresh_ns: 0,
             mark: Price::ZERO,
             traded: 0,
@@ -212,7 +218,9 @@ impl Engine {
             Event::DepthDiff { market, .. }
             | Event::DepthSnapshot { market, .. }
             | Event::BookTicker { market, .. }
-            | Event::Trade { market, .. } => {
+            | Event::Trade { market, .. }
+            | Event::Book { market, .. }
+            | Event::RestingOrder { market, .. } => {
                 if self.knows(market) {
                     self.market_data(now_ns, market, event, outputs);
                 }
@@ -223,6 +231,11 @@ impl Engine {
                     self.each_market_of(venue, |market| market.market.on_heartbeat(now_ns));
                 }
                 return;
+            }
+            Event::Sequenced { venue, number, heartbeat } => {
+                if !self.sequenced(now_ns, venue, number, heartbeat) {
+                    return;
+                }
             }
             Event::Timer => self.guard(now_ns, outputs),
             Event::Model { strategy, name, bytes } => self.promote(strategy, name, bytes),
@@ -270,7 +283,10 @@ impl Engine {
         if state.market.status() == MarketStatus::Live {
             state.fresh_ns = state.market.last_frame_ns();
         }
-        let is_snapshot = matches!(event, Event::DepthSnapshot { .. });
+        let is_snapshot = match event {
+            Event::Book { part, .. } => part.kind == PartKind::Snapshot,
+            _ => matches!(event, Event::DepthSnapshot { .. }),
+        };
         if change.needs_snapshot() {
             if is_snapshot {
                 state.snapshot.failed(now_ns, 0);
@@ -297,6 +313,30 @@ impl Engine {
         }
     }
 
+    /// Counts along with the venue; whether books were given up for a message that is missing.
+    fn sequenced(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        number: u64,
+        heartbeat: Option<u64>,
+    ) -> bool {
+        let Some(state) = self.venues.get_mut(venue.index()) else { return false };
+        if let Some(heartbeat) = heartbeat {
+            state.heartbeats.take(heartbeat);
+            self.each_market_of(venue, |market| market.market.on_heartbeat(now_ns));
+        }
+        if self.venues[venue.index()].sequence.take(number) == Step::Next {
+            return false;
+        }
+        self.each_market_of(venue, |state| {
+            if state.market.on_missing().needs_snapshot() {
+                state.snapshot.want(now_ns);
+            }
+        });
+        true
+    }
+
     /// A frame could not be read: what it said has to be fetched.
     fn missed(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
         match channel {
@@ -314,6 +354,10 @@ impl Engine {
     }
 
     fn channel_up(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
+        if let (Channel::Market, Some(state)) = (channel, self.venues.get_mut(venue.index())) {
+            state.sequence.reset();
+            state.heartbeats.reset();
+        }
         match channel {
             Channel::Market => self.each_market_of(venue, |state| {
                 // The first change asks for the snapshot: one fetched earlier could not be joined.
@@ -377,30 +421,9 @@ impl Engine {
 
 impl MarketState {
     fn feed(&mut self, now_ns: Nanos, event: &Event<'_>) -> Change {
-        match *event {
-            Event::DepthDiff {
-                first_update_id,
-                final_update_id,
-                previous_update_id,
-                bids,
-                asks,
-                ..
-            } => self.market.on_diff(
-                now_ns,
-                &Diff { first_update_id, final_update_id, previous_update_id, bids, asks },
-            ),
-            Event::DepthSnapshot { last_update_id, bids, asks, .. } => {
-                self.market.on_snapshot(last_update_id, bids, asks)
-            }
-            Event::BookTicker { update_id, bid, ask, .. } => {
-                self.market.on_ticker(now_ns, Top { update_id, bid, ask })
-            }
-            Event::Trade { trade_id, quantity, .. } => {
-                self.market.on_trade(now_ns, trade_id);
-                self.traded += i128::from(quantity.0.max(0));
-                Change::None
-            }
-            _ => Change::None,
+        if let Event::Trade { quantity, .. } = *event {
+            self.traded += i128::from(quantity.0.max(0));
         }
+        self.market.on_event(now_ns, event)
     }
 }

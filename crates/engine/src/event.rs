@@ -1,5 +1,7 @@
 //! What the core is told: decoded market data, venue answers, commands and time.
 
+use crate::level3::OrderChange;
+use crate::market::BookPart;
 use crate::risk::Intent;
 use crate::schedule::ParentSpec;
 use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
@@ -368,5 +370,33 @@ pub enum Event<'a> {
         name: &'a str,
         /// The bytes of its ONNX file.
         bytes: &'a [u8],
+    },
+    /// A message about a book whose snapshot comes in the stream.
+    Book {
+        /// Which book.
+        market: MarketId,
+        /// What it says, with its proofs.
+        part: BookPart<'a>,
+        /// Venue's event time; 0 when the message has none.
+        ts_event_ns: Nanos,
+    },
+    /// The number of a message, from a venue that counts all messages of a connection. Comes before
+    /// what the message says.
+    Sequenced {
+        /// Who counts.
+        venue: VenueId,
+        /// The message's number.
+        number: u64,
+        /// The heartbeat's own number, when it is one.
+        heartbeat: Option<u64>,
+    },
+    /// One order of a book told order by order.
+    RestingOrder {
+        /// Which book.
+        market: MarketId,
+        /// What happened to it.
+        change: OrderChange,
+        /// Venue's event time.
+        ts_event_ns: Nanos,
     },
 }

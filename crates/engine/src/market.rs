@@ -10,11 +10,16 @@
 //! venue's ticker several times in a row leads from `Live` back to `Buffering`; the caller fetches a
 //! new snapshot whenever a [`Change`] says so. Nothing is ever guessed over a gap.
 
-use crate::book::{Book, microprice};
+mod streamed;
+
+use crate::book::{Book, LEVELS_MAX, microprice};
 use crate::cross_check::{CrossCheck, Top};
-use crate::event::{Level, Side};
+use crate::event::{Event, Level, Side};
+use crate::level3::Level3;
+use crate::protocol::{Chain, Protocol};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+pub use streamed::{BookPart, PartKind};
 use values::{Nanos, Price};
 
 /// Most changes held while a snapshot is awaited: fifteen seconds of the busiest recorded stream.
@@ -68,12 +73,19 @@ pub enum Change {
     Crossed,
     /// Book and ticker contradict each other; the book is void and a snapshot is needed.
     Contradicted,
+    /// The book does not sum up to what the venue says; it is void and a snapshot is needed.
+    Checksum,
 }
 
 impl Change {
     /// Whether the caller has to fetch a depth snapshot now.
     pub fn needs_snapshot(self) -> bool {
-        matches!(self, Self::NeedsSnapshot | Self::Gap | Self::Crossed | Self::Contradicted)
+        self == Self::NeedsSnapshot || self.is_loss()
+    }
+
+    /// Whether a live book was given up.
+    pub fn is_loss(self) -> bool {
+        matches!(self, Self::Gap | Self::Crossed | Self::Contradicted | Self::Checksum)
     }
 }
 
@@ -155,6 +167,10 @@ pub struct MarketCounters {
     pub trade_gaps: u64,
     /// Trades with a number that came before.
     pub trades_old: u64,
+    /// Messages after which the book summed up to what the venue said.
+    pub checksums_right: u64,
+    /// Messages after which it did not.
+    pub checksums_wrong: u64,
 }
 
 /// One instrument at one venue, as its public market data tells it.
@@ -177,6 +193,8 @@ pub struct Market {
     last_frame_ns: Nanos,
     check: CrossCheck,
     counters: MarketCounters,
+    chain: Chain,
+    orders: Level3,
 }
 
 impl Default for Market {
@@ -186,9 +204,16 @@ impl Default for Market {
 }
 
 impl Market {
-    /// A market of which nothing is known.
+    /// A market of a Binance venue, of which nothing is known.
     pub fn new() -> Self {
+        Self::of(Protocol::BinanceSpot)
+    }
+
+    /// A market of which nothing is known, at a venue of this protocol.
+    pub fn of(protocol: Protocol) -> Self {
         Self {
+            chain: protocol.chain(),
+            orders: Level3::default(),
             status: MarketStatus::Down,
             book: Book::new(),
             last_update_id: 0,
@@ -236,6 +261,38 @@ impl Market {
         }
     }
 
+    /// An event about this market's public data; every other changes nothing.
+    #[inline]
+    pub fn on_event(&mut self, now_ns: Nanos, event: &Event<'_>) -> Change {
+        match *event {
+            Event::DepthDiff {
+                first_update_id,
+                final_update_id,
+                previous_update_id,
+                bids,
+                asks,
+                ..
+            } => {
+                let diff =
+                    Diff { first_update_id, final_update_id, previous_update_id, bids, asks };
+                self.on_diff(now_ns, &diff)
+            }
+            Event::DepthSnapshot { last_update_id, bids, asks, .. } => {
+                self.on_snapshot(last_update_id, bids, asks)
+            }
+            Event::BookTicker { update_id, bid, ask, .. } => {
+                self.on_ticker(now_ns, Top { update_id, bid, ask })
+            }
+            Event::Trade { trade_id, .. } => {
+                self.on_trade(now_ns, trade_id);
+                Change::None
+            }
+            Event::Book { ref part, .. } => self.on_part(now_ns, part),
+            Event::RestingOrder { ref change, .. } => self.on_order(now_ns, change),
+            _ => Change::None,
+        }
+    }
+
     /// Changed levels.
     #[inline]
     pub fn on_diff(&mut self, now_ns: Nanos, diff: &Diff<'_>) -> Change {
@@ -255,7 +312,9 @@ impl Market {
             return Change::None;
         }
         let too_old = match self.held.front() {
-            Some(first) => starts_after(&first.diff(), last_update_id),
+            Some(first) => self.chain.starts_after(&first.diff(), last_update_id),
+            // A time tells by itself what is the present.
+            None if self.chain == Chain::Time => last_update_id < self.last_update_id,
             // Nothing held and nothing known: whether this is the present cannot be told yet.
             None if self.last_update_id == 0 => true,
             None => last_update_id < self.last_update_id,
@@ -269,7 +328,7 @@ impl Market {
         self.book.clear();
         // From the worst to the best, so that each insertion is at the end.
         for (side, levels) in [(Side::Buy, bids), (Side::Sell, asks)] {
-            for &level in levels.iter().rev() {
+            for &level in levels.iter().take(LEVELS_MAX).rev() {
                 self.book.set(side, level);
             }
         }
@@ -300,11 +359,14 @@ impl Market {
         if self.ticker_ahead { Change::Updated } else { Change::None }
     }
 
-    /// A public trade.
+    /// A public trade; number 0 where the venue does not count them.
     #[inline]
     pub fn on_trade(&mut self, now_ns: Nanos, trade_id: u64) {
         self.last_frame_ns = now_ns;
         self.counters.trades += 1;
+        if trade_id == 0 {
+            return;
+        }
         match self.last_trade_id {
             Some(last) if trade_id <= last => {
                 self.counters.trades_old += 1;
@@ -346,6 +408,11 @@ impl Market {
         &self.counters
     }
 
+    /// The orders that are known, where a venue tells them one by one.
+    pub fn orders(&self) -> &Level3 {
+        &self.orders
+    }
+
     /// How book and ticker agreed so far.
     pub fn cross_check(&self) -> &CrossCheck {
         &self.check
@@ -380,6 +447,7 @@ impl Market {
 
     fn forget(&mut self) {
         self.book.clear();
+        self.orders.clear();
         self.clear_held();
         self.last_update_id = 0;
         self.last_trade_id = None;
@@ -420,7 +488,7 @@ impl Market {
                 self.counters.diffs_old += 1;
                 return Change::None;
             }
-            if starts_after(diff, last_id) {
+            if self.chain == Chain::Numbers && self.chain.starts_after(diff, last_id) {
                 self.counters.gaps += 1;
                 self.clear_held();
             }
@@ -466,7 +534,8 @@ impl Market {
             return self.skip_old(diff);
         }
         let follows = match diff.previous_update_id {
-            _ if !self.joined => !starts_after(diff, self.last_update_id),
+            _ if self.chain == Chain::Time => true,
+            _ if !self.joined => !self.chain.starts_after(diff, self.last_update_id),
             // An overlap is a break too: it shows that a number before it was wrong.
             None => diff.first_update_id == self.last_update_id + 1,
             Some(previous) => previous == self.last_update_id,
@@ -543,13 +612,16 @@ impl Market {
     }
 }
 
-/// Whether a change begins after the update that should come next, so that something is missing.
-#[inline]
-fn starts_after(diff: &Diff<'_>, last_update_id: u64) -> bool {
-    match diff.previous_update_id {
-        // Futures share their numbers with other symbols: only `pu` tells what came before.
-        Some(previous) => previous > last_update_id,
-        None => diff.first_update_id > last_update_id + 1,
+impl Chain {
+    /// Whether a change begins after the update that should come next, so that something is missing.
+    #[inline]
+    fn starts_after(self, diff: &Diff<'_>, last_update_id: u64) -> bool {
+        match (self, diff.previous_update_id) {
+            (Self::Time, _) => diff.final_update_id > last_update_id,
+            // Futures share their numbers with other symbols: only `pu` tells what came before.
+            (Self::Numbers, Some(previous)) => previous > last_update_id,
+            (Self::Numbers, None) => diff.first_update_id > last_update_id + 1,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Journaled inputs in, outputs out: the decoders and the engine together, so that live trading,
 //! restart and replay go through the very same lines.
 
-use crate::binance::{Answer, Decoder, Frame};
+use crate::binance::{Answer, Frame};
+use crate::decoder::{MarketDecoder, Told};
 use crate::input::{Commanded, Input, Promotion};
 use engine::Engine;
 use engine::config::CoreConfig;
-use engine::event::{Channel, Event, RequestFailure};
+use engine::event::{Channel, Event, Purpose, RequestFailure};
 use engine::output::Output;
 use engine::risk::Intent;
 use values::{MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
@@ -13,7 +14,7 @@ use values::{MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
 /// Engine and decoders.
 pub struct Core {
     engine: Engine,
-    decoders: Vec<Decoder>,
+    decoders: Vec<MarketDecoder>,
     /// The venue's stamp on the last frame; 0 when it bore none.
     stamped_ns: Nanos,
     /// The public trade that the last frame told.
@@ -74,7 +75,7 @@ impl Core {
 
     fn over(engine: Engine) -> Core {
         let decoders = (0..engine.config().venues.len())
-            .map(|index| Decoder::for_venue(engine.config(), VenueId(index as u8)))
+            .map(|index| MarketDecoder::for_venue(engine.config(), VenueId(index as u8)))
             .collect();
         let wishes = Vec::with_capacity(64);
         Core { engine, decoders, stamped_ns: 0, traded: None, is_closing: false, wishes }
@@ -134,10 +135,7 @@ impl Core {
             }
             Input::Reply { venue, purpose, status, retry_after_ns, bytes } => {
                 let answer = Answer { purpose, status, retry_after_ns, bytes };
-                let Some(decoder) = self.decoders.get_mut(venue.index()) else { return Ok(()) };
-                let engine = &mut self.engine;
-                // A malformed reply has been handed on as "fate unknown", which is all it tells.
-                let _ = decoder.reply(&answer, |event| engine.step(now_ns, &event, outputs));
+                self.reply(now_ns, venue, &answer, outputs);
             }
             Input::Lost { venue, purpose } => {
                 let event = Event::Failed { venue, purpose, failure: RequestFailure::Unknown };
@@ -196,28 +194,65 @@ impl Core {
         on_decoded: impl FnOnce(),
     ) {
         let Some(decoder) = self.decoders.get_mut(venue.index()) else { return };
-        let frame = match channel {
-            Channel::Market => decoder.market(bytes),
-            Channel::User => decoder.user(bytes),
-        };
-        on_decoded();
-        self.is_closing = matches!(frame, Ok(Frame::Closing));
-        self.stamped_ns = match frame {
-            Ok(Frame::Event(
-                Event::DepthDiff { ts_event_ns, .. } | Event::Trade { ts_event_ns, .. },
-            )) => ts_event_ns,
-            _ => 0,
-        };
-        self.traded = match frame {
-            Ok(Frame::Event(Event::Trade { market, price, quantity, buyer_is_maker, .. })) => {
-                Some(Traded { market, price, quantity, seller_took: buyer_is_maker })
+        (self.is_closing, self.stamped_ns, self.traded) = (false, 0, None);
+        let (engine, traded) = (&mut self.engine, &mut self.traded);
+        if let (Channel::User, Some(decoder)) = (channel, decoder.binance()) {
+            let frame = decoder.user(bytes);
+            on_decoded();
+            match frame {
+                Ok(Frame::Event(event)) => engine.step(now_ns, &event, outputs),
+                Ok(Frame::Closing) => self.is_closing = true,
+                Ok(Frame::Accepted { .. } | Frame::Refused { .. } | Frame::Other) => {}
+                Err(_) => engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
             }
-            _ => None,
+            return;
+        }
+        let mut on_decoded = Some(on_decoded);
+        let told = decoder.market(bytes, |event| {
+            if let Some(on_decoded) = on_decoded.take() {
+                on_decoded();
+            }
+            if let Event::Trade { market, price, quantity, buyer_is_maker, .. } = *event {
+                *traded = Some(Traded { market, price, quantity, seller_took: buyer_is_maker });
+            }
+            engine.step(now_ns, event, outputs);
+        });
+        if let Some(on_decoded) = on_decoded {
+            on_decoded();
+        }
+        match told {
+            Ok(Told::At(ts_event_ns)) => self.stamped_ns = ts_event_ns,
+            Ok(Told::Closing) => self.is_closing = true,
+            Ok(Told::Refused | Told::Other) => {}
+            Err(_) => engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
+        }
+    }
+
+    /// A malformed reply is handed on as "fate unknown", which is all it tells.
+    fn reply(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        answer: &Answer<'_>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Some(decoder) = self.decoders.get_mut(venue.index()) else { return };
+        let engine = &mut self.engine;
+        if let Some(decoder) = decoder.binance() {
+            let _ = decoder.reply(answer, |event| engine.step(now_ns, &event, outputs));
+            return;
+        }
+        let told = match answer.purpose {
+            Purpose::Snapshot(market) if answer.status == 200 => {
+                decoder.snapshot(market, answer.bytes, |event| {
+                    engine.step(now_ns, event, outputs);
+                })
+            }
+            _ => Ok(Told::Other),
         };
-        match frame {
-            Ok(Frame::Event(event)) => self.engine.step(now_ns, &event, outputs),
-            Ok(Frame::Accepted { .. } | Frame::Refused { .. } | Frame::Closing | Frame::Other) => {}
-            Err(_) => self.engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
+        if !matches!(told, Ok(Told::At(_))) {
+            let (purpose, failure) = (answer.purpose, RequestFailure::Unknown);
+            engine.step(now_ns, &Event::Failed { venue, purpose, failure }, outputs);
         }
     }
 

@@ -1,10 +1,15 @@
 //! Files of recorded frames in; each frame with its receive time out, or what is wrong and where.
 //!
-//! A line is `RECEIVE_TIME_NS JSON`, as hftbacktest's collectors write it. Files may be plain or
-//! gzip, several are read one after the other, and a file may end in empty lines.
+//! A line is `RECEIVE_TIME JSON`, as hftbacktest's collectors write it, or of one of the forms of
+//! [`foreign`]. The time is in nanoseconds, or in micro- or milliseconds, which its size tells. Files
+//! may be plain, gzip, zstd or xz, several are read one after the other, and a file may end in empty
+//! lines.
+
+mod foreign;
 
 use crate::json;
 use flate2::bufread::MultiGzDecoder;
+use foreign::{Kept, Kind};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -32,17 +37,19 @@ pub enum RecordingError {
         /// What the operating system said.
         reason: io::Error,
     },
-    /// The name says gzip, the first bytes do not.
+    /// The name says that it is packed, the first bytes do not.
     #[error(
-        "{}: expected gzip because of the name's ending, found other bytes: is it plain text under \
-         a wrong name, or packed otherwise?", path.display()
+        "{}: expected {expected} because of the name's ending, found other bytes: is it plain text \
+         under a wrong name, or packed otherwise?", path.display()
     )]
-    NotGzip {
+    NotPacked {
         /// Which file.
         path: PathBuf,
+        /// What the name says.
+        expected: &'static str,
     },
     /// The compressed file ends early.
-    #[error("{}: line {line}: expected more of the gzip file, found its end: it was cut off", path.display())]
+    #[error("{}: line {line}: expected more of the packed file, found its end: it was cut off", path.display())]
     Truncated {
         /// Which file.
         path: PathBuf,
@@ -128,6 +135,42 @@ struct Source {
     reader: Box<dyn BufRead + Send + Sync>,
     line: u64,
     seen: bool,
+    /// What the first line says that the times are in.
+    unit: Unit,
+    kind: Kind,
+    /// Lines that had to be put in the order of time.
+    kept: VecDeque<Kept>,
+}
+
+/// What receive times are counted in.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Unit {
+    Nanoseconds,
+    Microseconds,
+    Milliseconds,
+}
+
+impl Unit {
+    /// The unit in which a number is a time between 2001 and 2096. Less than a quarter of an hour
+    /// since 1970 is a made-up recording in nanoseconds; all else is refused.
+    fn of(time: i64) -> Option<Self> {
+        const SECONDS: std::ops::Range<i64> = 1_000_000_000..4_000_000_000;
+        match time {
+            _ if SECONDS.contains(&(time / 1_000_000_000)) => Some(Self::Nanoseconds),
+            _ if SECONDS.contains(&(time / 1_000_000)) => Some(Self::Microseconds),
+            _ if SECONDS.contains(&(time / 1_000)) => Some(Self::Milliseconds),
+            _ if time < 900_000_000_000 => Some(Self::Nanoseconds),
+            _ => None,
+        }
+    }
+
+    fn nanos(self, time: i64) -> i64 {
+        time.saturating_mul(match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+        })
+    }
 }
 
 impl Recording {
@@ -162,14 +205,10 @@ impl Recording {
                     None => return self.end(),
                 },
             };
-            if !read_line(source, &mut self.line)? {
+            let Some((ts_ns, start)) = source.take(&mut self.line)? else {
                 self.open = None;
                 continue;
-            }
-            if self.line.is_empty() {
-                continue;
-            }
-            let (ts_ns, start) = parse(source, &self.line)?;
+            };
             if ts_ns < self.last_ns.saturating_sub(BACKWARDS_MAX_NS) {
                 return Err(RecordingError::Backwards {
                     path: source.path.clone(),
@@ -178,7 +217,6 @@ impl Recording {
                     found_ns: ts_ns,
                 });
             }
-            source.seen = true;
             self.last_ns = self.last_ns.max(ts_ns);
             self.frames += 1;
             return Ok(Some(Frame { ts_ns, bytes: &self.line[start..] }));
@@ -206,19 +244,80 @@ impl Recording {
     }
 }
 
-/// Opens a file, unpacking it if its first bytes say gzip.
+/// Opens a file, unpacking it if its first bytes say so.
 fn source(path: &Path) -> Result<Source, RecordingError> {
     let failed = |reason| RecordingError::Open { path: path.to_path_buf(), reason };
     let file = File::open(path).map_err(failed)?;
     let mut reader = BufReader::with_capacity(READ_BYTES, file);
-    let is_gzip = reader.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-    let is_named_gzip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
-    let reader: Box<dyn BufRead + Send + Sync> = match (is_gzip, is_named_gzip) {
-        (true, _) => Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(reader))),
-        (false, true) => return Err(RecordingError::NotGzip { path: path.to_path_buf() }),
-        (false, false) => Box::new(reader),
+    let first = reader.fill_buf().map_err(failed)?;
+    let packed = PACKED.iter().find(|(magic, ..)| first.starts_with(magic)).map(|found| found.1);
+    let named = PACKED.iter().find(|(_, ending, _)| {
+        path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+    });
+    let buffered = |reader| BufReader::with_capacity(READ_BYTES, reader);
+    let reader: Box<dyn BufRead + Send + Sync> = match (packed, named) {
+        (Some("gz"), _) => Box::new(buffered(MultiGzDecoder::new(reader))),
+        (Some("zst"), _) => {
+            let unpacked = zstd::Decoder::with_buffer(reader).map_err(failed)?;
+            Box::new(BufReader::with_capacity(READ_BYTES, unpacked))
+        }
+        (Some(_), _) => {
+            let unpacked = liblzma::bufread::XzDecoder::new_multi_decoder(reader);
+            Box::new(BufReader::with_capacity(READ_BYTES, unpacked))
+        }
+        (None, Some(&(_, _, expected))) => {
+            return Err(RecordingError::NotPacked { path: path.to_path_buf(), expected });
+        }
+        (None, None) => Box::new(reader),
     };
-    Ok(Source { path: path.to_path_buf(), reader, line: 0, seen: false })
+    Ok(Source {
+        path: path.to_path_buf(),
+        reader,
+        line: 0,
+        seen: false,
+        unit: Unit::Nanoseconds,
+        kind: Kind::Raw,
+        kept: VecDeque::new(),
+    })
+}
+
+/// First bytes, ending of the name, and name of the ways of packing that are read.
+const PACKED: [(&[u8], &str, &str); 3] = [
+    (&[0x1f, 0x8b], "gz", "gzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zst", "zstd"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "xz"),
+];
+
+impl Source {
+    /// The next frame in `line`: its time and where its JSON begins. `None` at the end.
+    fn take(&mut self, line: &mut Vec<u8>) -> Result<Option<(Nanos, usize)>, RecordingError> {
+        if let Some(kept) = self.kept.pop_front() {
+            return Ok(Some(kept.give(&mut self.line, line)));
+        }
+        if self.kind == Kind::Cryptofeed {
+            return Ok(None);
+        }
+        loop {
+            if !read_line(self, line)? {
+                return Ok(None);
+            }
+            if line.is_empty() {
+                continue;
+            }
+            if !self.seen {
+                self.kind = Kind::of(line);
+                if self.kind == Kind::Cryptofeed {
+                    self.seen = true;
+                    foreign::keep(self, line)?;
+                    return self.take(line);
+                }
+            }
+            let is_first = !self.seen;
+            let found = parse(self, line, is_first)?;
+            self.seen = true;
+            return Ok(Some(found));
+        }
+    }
 }
 
 /// Reads one line without its end; `false` at the end of the file.
@@ -243,28 +342,60 @@ fn read_line(source: &mut Source, line: &mut Vec<u8>) -> Result<bool, RecordingE
     Ok(true)
 }
 
-/// A line's receive time, and where its JSON begins.
-fn parse(source: &Source, line: &[u8]) -> Result<(Nanos, usize), RecordingError> {
-    let broken = |expected: String, found: &[u8]| {
-        let (path, found) = (source.path.clone(), excerpt(found));
-        if source.seen {
-            RecordingError::BrokenLine { path, line: source.line, expected, found }
-        } else {
-            RecordingError::UnknownFormat { path, found }
-        }
-    };
+/// A line's receive time, and where its JSON begins. Some lines are rewritten as their frame.
+fn parse(
+    source: &mut Source,
+    line: &mut Vec<u8>,
+    is_first: bool,
+) -> Result<(Nanos, usize), RecordingError> {
     let space = line.iter().position(|&byte| byte == b' ').unwrap_or(line.len());
     let time = core::str::from_utf8(&line[..space])
         .ok()
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| broken("a receive time in nanoseconds and a space".into(), line))?;
-    let json = line.get(space + 1..).unwrap_or_default();
+        .and_then(|text| text.parse().ok());
+    let Some(time) = time else {
+        return Err(source.broken("a receive time in nanoseconds and a space".into(), line));
+    };
+    let unit = if is_first { Unit::of(time) } else { Some(source.unit) };
+    let Some(unit) =
+        unit.filter(|unit| *unit == Unit::Nanoseconds || Unit::of(time) == Some(*unit))
+    else {
+        return Err(RecordingError::BrokenLine {
+            path: source.path.clone(),
+            line: source.line,
+            expected:
+                "a receive time in nanoseconds since 1970 (or all in micro- or milliseconds), \
+                       of a year between 2001 and 2096"
+                    .into(),
+            found: excerpt(line),
+        });
+    };
+    source.unit = unit;
+    let start = match source.kind {
+        Kind::BitstampOrders => {
+            foreign::rewrite_order(line, space + 1)
+                .ok_or_else(|| source.broken("TIME KIND JSON".into(), line))?;
+            0
+        }
+        Kind::Raw | Kind::Cryptofeed => space + 1,
+    };
+    let json = line.get(start..).unwrap_or_default();
     if let Err(error) = json::check(json) {
         let expected = format!("{} at byte {} of the JSON", error.expected, error.position);
-        return Err(broken(expected, &json[error.position.saturating_sub(8)..]));
+        return Err(source.broken(expected, &json[error.position.saturating_sub(8)..]));
     }
-    Ok((time, space + 1))
+    Ok((unit.nanos(time), start))
+}
+
+impl Source {
+    fn broken(&self, expected: String, found: &[u8]) -> RecordingError {
+        let (path, found) = (self.path.clone(), excerpt(found));
+        if self.seen {
+            RecordingError::BrokenLine { path, line: self.line, expected, found }
+        } else {
+            RecordingError::UnknownFormat { path, found }
+        }
+    }
 }
 
 /// The beginning of some bytes, fit for a message.
@@ -371,6 +502,71 @@ mod tests {
             let found = problem(&[path]);
             assert!(found.contains(wanted), "{found}\n  lacks {wanted}");
         }
+    }
+
+    #[test]
+    fn units_of_time_are_told_by_their_size_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("ns", "1723161253937085768 {}\n1723161253937085769 {}\n"),
+            ("us", "1723161253937085 {}\n1723161253937086 {}\n"),
+            ("ms", "1723161253937 {}\n1723161253938 {}\n"),
+        ] {
+            let path = write(folder.path(), name, text.as_bytes());
+            assert_eq!(read(&[path]).unwrap()[0].0 / 1_000_000, 1_723_161_253_937, "{name}");
+        }
+        for text in ["17231612539370 {}\n", "1723161253937 {}\n1723161253937085768 {}\n"] {
+            let found = problem(&[write(folder.path(), "mixed", text.as_bytes())]);
+            assert!(found.contains("expected a receive time in nanoseconds since 1970"), "{found}");
+        }
+    }
+
+    #[test]
+    fn zstd_and_xz_are_unpacked_and_their_names_are_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let packed = zstd::encode_all(&b"1 {}\n2 {}\n"[..], 1).unwrap();
+        assert_eq!(read(&[write(folder.path(), "a.zst", &packed)]).unwrap().len(), 2);
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(b"1 {}\n2 {}\n").unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(read(&[write(folder.path(), "a.xz", &packed)]).unwrap().len(), 2);
+        let found = problem(&[write(folder.path(), "plain.xz", b"1 {}\n")]);
+        assert!(found.contains("expected xz because of the name"), "{found}");
+    }
+
+    #[test]
+    fn cryptofeed_lines_come_in_the_order_of_time_with_what_they_carried() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = concat!(
+            r#"{"t":"header","format":2,"exchange":"BITSTAMP","recorded":1.0}"#,
+            "\n",
+            r#"{"t":"http","conn":"h","ts":3.5,"url":"https://x/api/v2/order_book/btcusd","data":"{\"a\": 1}"}"#,
+            "\n",
+            r#"{"t":"http","conn":"h","ts":1.5,"url":"https://x/other","data":"{}"}"#,
+            "\n",
+            r#"{"t":"connect","conn":"w","ts":2.25,"addr":"wss://x"}"#,
+            "\n",
+            r#"{"t":"recv","conn":"w","ts":3.0,"data":"{\"b\":\"\\u00e9\"}"}"#,
+            "\n",
+        );
+        let found = read(&[write(folder.path(), "feed", text.as_bytes())]).unwrap();
+        let expected = [
+            (2_250_000_000, r#"{"prunella":"connected"}"#),
+            (3_000_000_000, r#"{"b":"\u00e9"}"#),
+            (
+                3_500_000_000,
+                r#"{"event":"snapshot","channel":"order_book_snapshot_btcusd","data":{"a": 1}}"#,
+            ),
+        ];
+        assert_eq!(found, expected.map(|(ts, text)| (ts, text.to_owned())));
+    }
+
+    #[test]
+    fn orders_in_a_log_become_the_frames_that_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write(folder.path(), "log", b"1430438404518 order_created {\"id\": 1}\n");
+        let frame = r#"{"event":"order_created","channel":"live_orders","data":{"id": 1}}"#;
+        assert_eq!(read(&[path]).unwrap(), [(1_430_438_404_518_000_000, frame.to_owned())]);
     }
 
     #[test]

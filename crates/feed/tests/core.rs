@@ -25,6 +25,7 @@ fn config() -> CoreConfig {
             breaker_window_ns: 2_000_000_000,
             breaker_backoff_ns: 500_000_000,
             breaker_backoff_ns_max: 8_000_000_000,
+            protocol: engine::protocol::Protocol::default(),
         }],
         markets: vec![MarketConfig {
             venue: 0,

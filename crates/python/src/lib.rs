@@ -5,6 +5,7 @@ mod book;
 mod hot_loop;
 mod indicators;
 mod journal;
+mod market;
 mod matching;
 mod model;
 mod observer;
@@ -32,6 +33,8 @@ mod _core {
     use super::journal::{
         JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_consistency, verify_inclusion,
     };
+    #[pymodule_export]
+    use super::market::check_recording;
     #[pymodule_export]
     use super::matching::{Match, Matching, Wallets};
     #[pymodule_export]

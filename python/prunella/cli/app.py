@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
+from prunella.cli.record import record
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
 from prunella.errors import UsageError
@@ -31,6 +33,8 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(order_app, name="order")
 app.add_typer(models_app, name="model")
 app.add_typer(send_app, name="send")
+app.add_typer(market_app, name="market")
+app.command()(record)
 
 HomeOption = Annotated[
     Path | None,

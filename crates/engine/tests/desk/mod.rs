@@ -25,6 +25,7 @@ pub fn venue(name: &str) -> VenueConfig {
         breaker_window_ns: 1_000 * MS,
         breaker_backoff_ns: 200 * MS,
         breaker_backoff_ns_max: 800 * MS,
+        protocol: engine::protocol::Protocol::default(),
     }
 }
 

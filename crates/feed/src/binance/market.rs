@@ -1,6 +1,6 @@
 //! Public stream frames in; depth changes, tickers and trades out.
 
-use super::{Decoder, Frame, nanos, read_levels};
+use super::{Decoder, Frame, Instrument, nanos, read_levels};
 use crate::json::{Malformed, Reader};
 use engine::event::{Event, Level};
 use values::{MarketId, Price, Quantity};
@@ -10,6 +10,7 @@ use values::{MarketId, Price, Quantity};
 struct Fields<'b> {
     kind: Option<&'b [u8]>,
     symbol: Option<&'b [u8]>,
+    stream: Option<&'b [u8]>,
     event_ms: Option<u64>,
     first_update_id: Option<u64>,
     final_update_id: Option<u64>,
@@ -42,11 +43,13 @@ impl Decoder {
         reader.end()?;
         let missing = |name| reader.malformed(name);
         if fields.last_update_id.is_some() {
-            // A bare snapshot names no symbol on spot; it is told apart only where there is one.
-            let market = match (fields.symbol, self.instruments.as_slice()) {
-                (Some(symbol), _) => self.find(symbol).map(|instrument| instrument.market),
-                (None, [only]) => Some(only.market),
-                (None, _) => None,
+            // A bare snapshot names no symbol on spot; it is told apart by the stream that it was
+            // recorded with, or where there is only one.
+            let market = match (fields.symbol, fields.stream, self.instruments.as_slice()) {
+                (Some(symbol), ..) => self.find(symbol).map(|instrument| instrument.market),
+                (None, Some(stream), _) => self.find_stream(stream),
+                (None, None, [only]) => Some(only.market),
+                (None, None, _) => None,
             };
             let Some(market) = market else { return Ok(Frame::Other) };
             return Ok(Frame::Event(self.snapshot_event(market, &fields).map_err(missing)?));
@@ -74,8 +77,15 @@ impl Decoder {
         }
     }
 
+    /// The market of a stream such as `btcusdt@depth`.
+    fn find_stream(&self, stream: &[u8]) -> Option<MarketId> {
+        let name = stream.split(|&byte| byte == b'@').next()?;
+        let is = |instrument: &&Instrument| instrument.symbol.as_bytes().eq_ignore_ascii_case(name);
+        self.instruments.iter().find(is).map(|instrument| instrument.market)
+    }
+
     /// Reads the answer to a depth request.
-    pub(super) fn snapshot(
+    pub(crate) fn snapshot(
         &mut self,
         market: MarketId,
         bytes: &[u8],
@@ -97,7 +107,7 @@ impl Decoder {
         reader.object()?;
         while let Some(key) = reader.key()? {
             match key {
-                b"stream" => drop(reader.string()?),
+                b"stream" => fields.stream = Some(reader.string()?),
                 b"data" if !inner => self.read_fields(reader, fields, true)?,
                 b"e" => fields.kind = Some(reader.string()?),
                 b"s" | b"symbol" => fields.symbol = Some(reader.string()?),

@@ -101,6 +101,16 @@ impl Decoder {
         self.fees_unpriced
     }
 
+    /// The instruments' names at the venue.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.instruments.iter().map(|instrument| instrument.symbol.as_str())
+    }
+
+    /// Takes in one more instrument.
+    pub fn add(&mut self, instrument: Instrument) {
+        self.instruments.push(instrument);
+    }
+
     fn find(&self, symbol: &[u8]) -> Option<&Instrument> {
         self.instruments.iter().find(|instrument| instrument.symbol.as_bytes() == symbol)
     }
@@ -125,7 +135,7 @@ fn fee_in_quote(
 }
 
 /// Milliseconds to nanoseconds; `None` beyond the year 2262.
-fn nanos(milliseconds: u64) -> Option<Nanos> {
+pub(crate) fn nanos(milliseconds: u64) -> Option<Nanos> {
     Nanos::try_from(milliseconds).ok()?.checked_mul(1_000_000)
 }
 

@@ -1,0 +1,155 @@
+"""Recording from a real server of each protocol, through cuts and hand-overs, and checking it."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from venue_server import VenueServer
+
+from prunella.cli.app import app
+from prunella.cli.clock import SystemClock
+from prunella.errors import UsageError
+from prunella.trading.market.check import MarketReport, check_market
+from prunella.trading.venue.catalogue import VENUES, venue_named
+from prunella.trading.venue.frame_file import FrameFile
+from prunella.trading.venue.recorder import Progress, Recorder, addresses
+
+SYMBOLS = {
+    "binance": "BTCUSDT",
+    "binance-usdm": "BTCUSDT",
+    "binance-coinm": "BTCUSDT",
+    "coinbase": "BTC-USD",
+    "kraken": "BTC/USD",
+    "okx": "BTC-USDT",
+    "bitstamp": "btcusd",
+    "bitstamp-orders": "btcusd",
+}
+PATIENCE_S = 30.0
+
+
+async def _until(done: asyncio.Task[None], what: object) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not what():  # type: ignore[operator]
+            if done.done():
+                await done
+                raise AssertionError("the recorder ended by itself")
+            await asyncio.sleep(0.01)
+
+
+def _record(
+    folder: Path,
+    venue: str,
+    *,
+    frames: int,
+    cut_after: int | None = None,
+    life_s: float | None = None,
+    bytes_max: int = 0,
+) -> tuple[Progress, list[Path], VenueServer]:
+    """Records so many frames, and everything that `cut_after` or `life_s` bring with them."""
+
+    async def run() -> tuple[Progress, list[Path], VenueServer]:
+        async with VenueServer(venue, cut_after=cut_after).running() as server:
+            found = venue_named(venue)
+            output = FrameFile(folder, venue, bytes_max=bytes_max, age_ns_max=0)
+            recorder = Recorder(
+                found,
+                [SYMBOLS[venue]],
+                output,
+                clock=SystemClock(),
+                at=addresses(found, server.url),
+                chance=random.Random(7),
+                life_s=life_s,
+            )
+            task = asyncio.create_task(recorder.run())
+            wanted = 2 if cut_after is not None or life_s is not None else 1
+            needs = found.snapshot_path(SYMBOLS[venue]) is not None
+
+            def enough() -> bool:
+                done = recorder.progress
+                is_snapped = done.snapshots >= done.connections or not needs
+                return done.frames >= frames and done.connections >= wanted and is_snapped
+
+            await _until(task, enough)
+            recorder.stop()
+            await task
+            return recorder.progress, output.paths, server
+
+    return asyncio.run(run())
+
+
+def _checked(paths: list[Path]) -> MarketReport:
+    return check_market([str(path) for path in paths])
+
+
+def test_every_venue_is_tried() -> None:
+    """A venue that is added to the catalogue is added here."""
+    assert SYMBOLS.keys() == VENUES.keys()
+
+
+@pytest.mark.parametrize("venue", sorted(VENUES))
+def test_recording_with_a_cut_connection_passes_the_check(tmp_path: Path, venue: str) -> None:
+    """After a cut the recorder connects anew, and nothing is wrong with what it wrote."""
+    progress, paths, server = _record(tmp_path, venue, frames=150, cut_after=50)
+    report = _checked(paths)
+    assert report.findings == []
+    assert (progress.reconnects, server.connections, report.connections) == (1, 2, 2)
+    assert report.protocol == VENUES[venue].facts.protocol
+    assert report.frames == progress.frames + progress.snapshots
+    [instrument] = report.instruments
+    assert instrument.counters["diffs"] > 100
+    if venue != "bitstamp-orders":
+        assert instrument.status == "Live"
+
+
+@pytest.mark.parametrize("venue", ["binance", "coinbase"])
+def test_a_connection_is_replaced_before_its_life_ends(tmp_path: Path, venue: str) -> None:
+    """The successor delivers before the old one is closed; the book stays right."""
+    progress, paths, server = _record(tmp_path, venue, frames=200, life_s=0.4)
+    report = _checked(paths)
+    assert report.findings == []
+    assert progress.handovers >= 1
+    assert progress.reconnects == 0
+    assert server.connections >= 2
+
+
+def test_rotated_files_follow_each_other_and_end_in_whole_lines(tmp_path: Path) -> None:
+    """Every file is whole; together they are one clean session."""
+    _, paths, _ = _record(tmp_path, "kraken", frames=200, bytes_max=8_000)
+    assert len(paths) > 2
+    assert not list(tmp_path.glob("*.part"))
+    assert _checked(paths).findings == []
+
+
+def test_a_refused_subscription_ends_the_recording_with_the_venues_words(tmp_path: Path) -> None:
+    """A wrong symbol cannot be cured by connecting anew."""
+
+    async def run() -> None:
+        found = venue_named("kraken")
+        output = FrameFile(tmp_path, "x", bytes_max=0, age_ns_max=0)
+        async with VenueServer("kraken").running() as server:
+            server.speaker.acknowledgement = lambda _: [  # type: ignore[method-assign, assignment, misc]
+                '{"error":"Currency pair not supported","success":false}'
+            ]
+            recorder = Recorder(
+                found,
+                ["NO/NE"],
+                output,
+                clock=SystemClock(),
+                at=addresses(found, server.url),
+                chance=random.Random(7),
+            )
+            await asyncio.wait_for(recorder.run(), PATIENCE_S)
+
+    with pytest.raises(UsageError, match=r"kraken refuses: .*pair not supported"):
+        asyncio.run(run())
+
+
+def test_commands_refuse_what_they_do_not_know(tmp_path: Path) -> None:
+    """Exit status 2 and a message that names the place, without a stack trace."""
+    path = tmp_path / "session"
+    path.write_text('1723161253937085768 {"e":"depthUpdate"}\n1723161253937085769 {"e":\n')
+    found = CliRunner().invoke(app, ["market", "check", str(path)])
+    assert found.exit_code == 2
+    assert "line 2: expected a value" in found.output
