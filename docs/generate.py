@@ -20,6 +20,7 @@ from prunella.healing.decide import reasons
 from prunella.indicators import arrays
 from prunella.telemetry import DOMAINS
 from prunella.telemetry.catalogue import METRICS
+from prunella.trading.venue.catalogue import VENUES as VENUE_TABLE
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -87,6 +88,16 @@ Source: `python/prunella/indicators/arrays.py`; the arithmetic is `crates/engine
 """
 
 
+VENUES = """# Venues of market data
+
+What `prunella record` connects to and `prunella market check` reads;
+[how to use both](../guides/market-data.md). A proof is what tells that no message was lost or
+wrong.
+
+Source: `python/prunella/trading/venue/catalogue.py`.
+"""
+
+
 class Own(NamedTuple):
     """A metric that a process tells of itself, for people; no agent looks at it."""
 
@@ -139,6 +150,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics(),
         "refusals.md": refusals(),
         "settings.md": settings(),
+        "venues.md": venues(),
     }
     return {name: NOTE + "\n" + text for name, text in made.items()}
 
@@ -221,6 +233,19 @@ def indicator_page() -> str:
         parts.append(f"\n## `{node.name}`\n\n{summary}\n\n`{call}`\n\n{facts}\n")
         parts.append(f"```python\n{example}\n```\n")
     return "".join(parts)
+
+
+def venues() -> str:
+    """The venues of the catalogue."""
+    rows = []
+    for venue in VENUE_TABLE.values():
+        facts = venue.facts
+        life = f"{facts.life_s / 3600:,.0f} h" if facts.life_s else "no limit"
+        snapshot = "request" if venue.snapshot_path(facts.symbol) else "stream"
+        cells = (f"`{facts.name}`", f"`{facts.symbol}`", facts.integrity, snapshot)
+        rows.append((*cells, life, f"{facts.silence_s:g} s", facts.limits))
+    headings = ("name", "symbol", "proof", "snapshot by", "connection's life", "silence", "limits")
+    return VENUES + "\n" + table(headings, rows)
 
 
 def settings() -> str:

@@ -5,23 +5,26 @@ import contextlib
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 
+from prunella.cli.clock import SystemClock
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 PAUSE_S = 0.005
-T_MS = 1_700_000_000_000
+T_MS = SystemClock().now_ns() // 1_000_000
+T_TEXT = datetime.fromtimestamp(T_MS / 1_000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Speaker:
     """One venue: its handshake and an endless run of frames with every proof right."""
 
-    def __init__(self, venue: str) -> None:
+    def __init__(self, venue: str, number: int) -> None:
         self.venue = venue
-        self.number = 0
-        """Counts over connections, as the numbers of a venue's book do."""
+        self.number = number
 
     def acknowledgement(self, message: str) -> list[str]:
         """What the venue answers to a subscription; fails when it is not one of its own."""
@@ -94,11 +97,10 @@ class Speaker:
         ]
         book = {"type": kind, "product_id": "BTC-USD", "updates": updates}
         heartbeat = {"heartbeat_counter": str(self.number)}
-        time = "2026-08-09T21:05:48.228568804Z"
         return [
             {
                 "channel": channel,
-                "timestamp": time,
+                "timestamp": T_TEXT,
                 "sequence_num": sent * 2 + at,
                 "events": [event],
             }
@@ -106,7 +108,7 @@ class Speaker:
         ]
 
     def _kraken(self, sent: int) -> list[dict[str, object]]:
-        text = f"10150200000000{1005}{self.number}00000000"
+        text = f"10152000000001005{self.number}00000000"
         checksum = zlib.crc32(text.encode())
         bid = {"price": 100.5, "qty": "Q"}
         data = {
@@ -114,7 +116,7 @@ class Speaker:
             "bids": [bid],
             "asks": [] if sent else [{"price": 101.5, "qty": "A"}],
             "checksum": checksum,
-            "timestamp": "2026-08-09T21:05:48.228568Z",
+            "timestamp": T_TEXT,
         }
         kind = "update" if sent else "snapshot"
         return [{"channel": "book", "type": kind, "data": [data]}, {"channel": "heartbeat"}]
@@ -157,9 +159,11 @@ class VenueServer:
     """Serves one venue; may cut the first connection after some frames."""
 
     def __init__(self, venue: str, *, cut_after: int | None = None) -> None:
-        self.speaker = Speaker(venue)
+        self.speaker = Speaker(venue, 0)
+        """Of the newest connection; each later one is further on in the venue's numbers."""
         self.connections = 0
         self.paths: list[str] = []
+        self._venue = venue
         self._cut_after = cut_after
         self._server: Server | None = None
 
@@ -169,6 +173,10 @@ class VenueServer:
         assert self._server is not None
         port = next(iter(self._server.sockets)).getsockname()[1]
         return f"ws://127.0.0.1:{port}"
+
+    def acknowledge(self, speaker: Speaker, message: str) -> list[str]:
+        """What is answered to a subscription; a test may put a refusal here."""
+        return speaker.acknowledgement(message)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["VenueServer"]:
@@ -190,18 +198,23 @@ class VenueServer:
     async def _serve(self, socket: ServerConnection) -> None:
         self.connections += 1
         is_first = self.connections == 1
+        speaker = self.speaker = Speaker(self._venue, self.connections * 100_000)
         assert socket.request is not None
         self.paths.append(socket.request.path)
-        for _ in range(self.speaker.subscriptions):
+        for _ in range(speaker.subscriptions):
             message = await socket.recv()
             assert isinstance(message, str)
-            for answer in self.speaker.acknowledgement(message):
+            for answer in self.acknowledge(speaker, message):
                 await socket.send(answer)
-        for count, frame in enumerate(self.speaker.frames()):
+        with contextlib.suppress(ConnectionClosed):
+            await self._speak(socket, speaker, is_first=is_first)
+
+    async def _speak(self, socket: ServerConnection, speaker: Speaker, *, is_first: bool) -> None:
+        for count, frame in enumerate(speaker.frames()):
             if is_first and self._cut_after == count:
                 socket.transport.abort()
                 return
             # Kraken writes every decimal of a quantity, which a JSON library does not.
-            text = frame.replace('"Q"', f"{self.speaker.number}.00000000")
+            text = frame.replace('"Q"', f"{speaker.number}.00000000")
             await socket.send(text.replace('"A"', "2.00000000"))
             await asyncio.sleep(PAUSE_S)

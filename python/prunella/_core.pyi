@@ -289,7 +289,6 @@ class Microprice:
 def fill_imbalance(
     bids: object, asks: object, width: int, levels: int, figures: object
 ) -> None: ...
-
 def check_recording(
     paths: Sequence[str], *, protocol: str | None = None, silence_ns: int | None = None
 ) -> str: ...

@@ -5,16 +5,13 @@ import random
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-from venue_server import VenueServer
-
-from prunella.cli.app import app
 from prunella.cli.clock import SystemClock
 from prunella.errors import UsageError
 from prunella.trading.market.check import MarketReport, check_market
 from prunella.trading.venue.catalogue import VENUES, venue_named
 from prunella.trading.venue.frame_file import FrameFile
 from prunella.trading.venue.recorder import Progress, Recorder, addresses
+from venue_server import VenueServer
 
 SYMBOLS = {
     "binance": "BTCUSDT",
@@ -98,7 +95,7 @@ def test_recording_with_a_cut_connection_passes_the_check(tmp_path: Path, venue:
     assert report.protocol == VENUES[venue].facts.protocol
     assert report.frames == progress.frames + progress.snapshots
     [instrument] = report.instruments
-    assert instrument.counters["diffs"] > 100
+    assert instrument.counters["diffs"] > 50
     if venue != "bitstamp-orders":
         assert instrument.status == "Live"
 
@@ -129,9 +126,8 @@ def test_a_refused_subscription_ends_the_recording_with_the_venues_words(tmp_pat
         found = venue_named("kraken")
         output = FrameFile(tmp_path, "x", bytes_max=0, age_ns_max=0)
         async with VenueServer("kraken").running() as server:
-            server.speaker.acknowledgement = lambda _: [  # type: ignore[method-assign, assignment, misc]
-                '{"error":"Currency pair not supported","success":false}'
-            ]
+            refusal = '{"error":"Currency pair not supported","success":false}'
+            server.acknowledge = lambda *_: [refusal]  # type: ignore[method-assign]
             recorder = Recorder(
                 found,
                 ["NO/NE"],
@@ -144,12 +140,3 @@ def test_a_refused_subscription_ends_the_recording_with_the_venues_words(tmp_pat
 
     with pytest.raises(UsageError, match=r"kraken refuses: .*pair not supported"):
         asyncio.run(run())
-
-
-def test_commands_refuse_what_they_do_not_know(tmp_path: Path) -> None:
-    """Exit status 2 and a message that names the place, without a stack trace."""
-    path = tmp_path / "session"
-    path.write_text('1723161253937085768 {"e":"depthUpdate"}\n1723161253937085769 {"e":\n')
-    found = CliRunner().invoke(app, ["market", "check", str(path)])
-    assert found.exit_code == 2
-    assert "line 2: expected a value" in found.output

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 from command_line import COMMAND, Said
@@ -57,6 +58,8 @@ HELP = {
     "best-execution": ("every venue offered", "--journal", "--json"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
+    "record": ("exactly as it sends it", "--rotate-mb", "--duration", "--url", "Ctrl-C"),
+    "market check": ("Check recordings", "--plot", "--silence-ms", "--json", "Exit status 0"),
     "bench": ("Measure", "beside other systems", "--only", "--compare", "--json"),
 }
 
@@ -284,3 +287,53 @@ def test_reader_that_goes_away_makes_no_noise(home: Path) -> None:
     process.stdout.close()
     _, err = process.communicate(timeout=20)
     assert b"Traceback" not in err
+
+
+CHANGE = '{"e":"depthUpdate","E":%d,"s":"X","U":%d,"u":%d,"b":[["1","%d"]],"a":[["2","1"]]}'
+SNAPSHOT = '{"lastUpdateId":3,"bids":[["1","3"]],"asks":[["2","1"]]}'
+T_NS = 1_723_161_253_937_000_000
+
+
+def _session(path: Path, numbers: list[int]) -> Path:
+    """A recording with these changes, a millisecond apart, and a snapshot after the third."""
+    lines = [CHANGE % (T_NS // 1_000_000, number, number, number) for number in numbers]
+    lines.insert(3, SNAPSHOT)
+    text = "".join(f"{T_NS + at * 1_000_000} {line}\n" for at, line in enumerate(lines))
+    path.write_text(text)
+    return path
+
+
+def test_market_check_tells_clean_findings_and_unreadable_apart(
+    typed: Typed, tmp_path: Path
+) -> None:
+    """Exit status 0, 1 and 2; the last names file and line."""
+    clean = typed("market", "check", _session(tmp_path / "clean", [1, 2, 3, 4, 5]), "--json")
+    found = msgspec.json.decode(clean.out)
+    assert (clean.status, found["findings"]) == (0, [])
+    assert found["instruments"][0]["top"] == [["1", "5"], ["2", "1"]]
+    plot = tmp_path / "plot.html"
+    gap = typed("market", "check", _session(tmp_path / "gap", [1, 2, 3, 4, 6, 7]), "--plot", plot)
+    assert gap.status == 1
+    assert "X: 1 gaps" in gap.out
+    assert "X: the book is not in step at the end" in gap.out
+    page = plot.read_text()
+    assert "mid price" in page
+    assert '<script src="http' not in page
+    broken = tmp_path / "broken"
+    broken.write_text('1723161253937085768 {"e":"depthUpdate"}\n1723161253937085769 {"e":\n')
+    assert "broken: line 2: expected a value" in told(typed("market", "check", broken))
+    assert "expected frames of Binance" in told(typed("market", "check", _other(tmp_path)))
+
+
+def _other(folder: Path) -> Path:
+    path = folder / "other"
+    path.write_text('1723161253937085768 {"hello":"world"}\n')
+    return path
+
+
+def test_record_refuses_what_it_does_not_know(typed: Typed) -> None:
+    """A venue without an adapter, an address without a scheme."""
+    assert "there are binance, " in told(typed("record", "nowhere", "X"))
+    assert "expected an address such as wss://" in told(
+        typed("record", "kraken", "X", "--url", "localhost:1")
+    )

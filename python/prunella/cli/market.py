@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from prunella.cli.output import print_json
-from prunella.errors import RecordingError
 from prunella.trading.market.check import InstrumentReport, MarketReport, check_market
 
-CLEAN, FINDINGS, UNREADABLE = 0, 1, 2
+CLEAN, FINDINGS = 0, 1
 NS_PER_MS = 1_000_000
 
 market_app = typer.Typer(help="Recorded market data: check its integrity.", no_args_is_help=True)
@@ -48,11 +47,7 @@ def check(
     """
     silence_ns = None if silence_ms is None else silence_ms * NS_PER_MS
     names = [str(file) for file in files]
-    try:
-        report = check_market(names, protocol=protocol, silence_ns=silence_ns)
-    except RecordingError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(UNREADABLE) from None
+    report = check_market(names, protocol=protocol, silence_ns=silence_ns)
     if plot is not None:
         from prunella.cli.market_plot import write_plot  # noqa: PLC0415  plotly is heavy
 

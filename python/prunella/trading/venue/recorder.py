@@ -2,9 +2,9 @@
 
 The session is the same for all venues: connect, subscribe, fetch the snapshots that the stream does
 not bring, and write. A connection that is lost or silent is made anew after a pause that doubles,
-with jitter. One that nears the end of the life that the venue grants is replaced before it ends: the
-new one must deliver before the old one is closed. Every connection begins with a line of its own,
-because the venue's numbers begin anew there.
+with jitter. One that nears the end of the life that the venue grants is replaced before it ends:
+the new one must deliver before the old one is closed. Every connection begins with a line of its
+own, because the venue's numbers begin anew there.
 """
 
 import asyncio
