@@ -189,7 +189,7 @@ def test_missing_or_wrong_argument_is_named(
         (
             "cut.gz",
             gzip.compress((SNAPSHOT + TICKERS).encode())[:-2_000],
-            "expected more of the gzip file, found its end: it was cut off",
+            "expected more of the packed file, found its end: it was cut off",
         ),
         ("prices.csv", b"time,price\n1,2\n", "unknown format: expected lines `RECEIVE_TIME_NS"),
         ("broken", f"{SNAPSHOT}1001 {{\n".encode(), ": line 2: expected "),

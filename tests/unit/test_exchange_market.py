@@ -100,7 +100,7 @@ def test_truncated_or_false_gzip_is_told(tmp_path: Path) -> None:
     path = tmp_path / "market.gz"
     whole = gzip.compress("\n".join([SNAPSHOT] * 500).encode())
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RecordingError, match=r"line [0-9]+: expected more of the gzip file"):
+    with pytest.raises(RecordingError, match=r"line [0-9]+: expected more of the packed file"):
         list(Recording([path]).frames())
     path.write_text(SNAPSHOT)
     with pytest.raises(RecordingError, match="expected gzip because of the name"):

@@ -29,7 +29,7 @@ def test_plain_and_gzip_files_are_read_one_after_the_other(tmp_path: Path) -> No
     ("name", "content", "expected"),
     [
         ("plain.gz", LINES, "plain.gz: expected gzip because of the name's ending"),
-        ("cut.gz", gzip.compress(LINES)[:-9], "cut.gz: line 3: expected more of the gzip file"),
+        ("cut.gz", gzip.compress(LINES)[:-9], "cut.gz: line 3: expected more of the packed file"),
         ("table.csv", b"time,price\n1,2\n", "table.csv: unknown format: expected lines"),
         ("broken", LINES + b'3000 {"u":}\n', "broken: line 4: expected a value at byte 5"),
         ("half", LINES + b'3000 {"u":4', "half: line 4: expected ',' or '}' at byte 6"),

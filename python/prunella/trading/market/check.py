@@ -133,7 +133,7 @@ def check_market(
         >>> change = '{"e":"depthUpdate","E":1,"s":"X","U":%d,"u":%d,' + levels + "}"
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "session")
-        ...     _ = path.write_text(f"1 {change % (1, 2)}\\n2 {change % (3, 4)}\\n")
+        ...     _ = path.write_text(f"1 {change % (1, 2)}\n2 {change % (3, 4)}\n")
         ...     check_market([str(path)]).findings[0]
         'X: the book is not in step at the end'
     """
