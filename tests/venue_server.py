@@ -156,15 +156,16 @@ class Speaker:
 
 
 class VenueServer:
-    """Serves one venue; may cut the first connection after some frames."""
+    """Serves one venue; its newest connection may be cut, its first snapshots refused."""
 
-    def __init__(self, venue: str, *, cut_after: int | None = None) -> None:
+    def __init__(self, venue: str, *, refuses_first: bool = False) -> None:
         self.speaker = Speaker(venue, 0)
         """Of the newest connection; each later one is further on in the venue's numbers."""
         self.connections = 0
         self.paths: list[str] = []
         self._venue = venue
-        self._cut_after = cut_after
+        self._refuses_first = refuses_first
+        self._newest: ServerConnection | None = None
         self._server: Server | None = None
 
     @property
@@ -190,6 +191,8 @@ class VenueServer:
     def _request(self, _socket: ServerConnection, request: Request) -> Response | None:
         if "order_book" in request.path or "/depth?" in request.path:
             self.paths.append(request.path)
+            if self._refuses_first and self.connections == 1:
+                return Response(HTTPStatus.SERVICE_UNAVAILABLE, "no", Headers(), b"")
             body = self.speaker.snapshot().encode()
             headers = Headers({"Content-Length": str(len(body)), "Connection": "close"})
             return Response(HTTPStatus.OK, "OK", headers, body)
@@ -197,7 +200,7 @@ class VenueServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         self.connections += 1
-        is_first = self.connections == 1
+        self._newest = socket
         speaker = self.speaker = Speaker(self._venue, self.connections * 100_000)
         assert socket.request is not None
         self.paths.append(socket.request.path)
@@ -207,13 +210,15 @@ class VenueServer:
             for answer in self.acknowledge(speaker, message):
                 await socket.send(answer)
         with contextlib.suppress(ConnectionClosed):
-            await self._speak(socket, speaker, is_first=is_first)
+            await self._speak(socket, speaker)
 
-    async def _speak(self, socket: ServerConnection, speaker: Speaker, *, is_first: bool) -> None:
-        for count, frame in enumerate(speaker.frames()):
-            if is_first and self._cut_after == count:
-                socket.transport.abort()
-                return
+    def cut(self) -> None:
+        """Ends the newest connection without a word."""
+        assert self._newest is not None
+        self._newest.transport.abort()
+
+    async def _speak(self, socket: ServerConnection, speaker: Speaker) -> None:
+        for frame in speaker.frames():
             # Kraken writes every decimal of a quantity, which a JSON library does not.
             text = frame.replace('"Q"', f"{speaker.number}.00000000")
             await socket.send(text.replace('"A"', "2.00000000"))
