@@ -15,7 +15,7 @@ pub enum Protocol {
     Coinbase,
     /// Kraken, version 1 and 2: a checksum of the ten best levels of each side.
     Kraken,
-    /// OKX: a checksum of the 25 best levels, and numbers that chain.
+    /// OKX: numbers that chain; until June 2026 a checksum of the 25 best levels.
     Okx,
     /// Bitstamp's changed levels: a time that only rises.
     Bitstamp,

@@ -98,14 +98,20 @@ impl Decoder {
                 _ => reader.skip()?,
             }
         }
-        let (Some(time), Some(checksum), 2) = (time, checksum, sides) else {
-            return Err(reader.malformed("'asks', 'bids', 'ts' and 'checksum'"));
+        let (Some(time), 2) = (time, sides) else {
+            return Err(reader.malformed("'asks', 'bids' and 'ts'"));
         };
+        // Since June 2026 the checksum is 0 in every message; it may vanish.
+        let checksum = checksum.filter(|&checksum| checksum != 0);
+        if checksum.is_none() && (number.is_none() || previous.is_none()) {
+            return Err(reader.malformed("'seqId' and 'prevSeqId', or a 'checksum' other than 0"));
+        }
         let mut book = self.batch.book_since(mark, market, kind);
         book.update_id = number.and_then(|number| number.try_into().ok());
         // A snapshot says -1: nothing comes before it.
         book.previous_update_id = previous.and_then(|number| number.try_into().ok());
-        book.checksum = Some(Checksum { value: checksum as u32, form: Form::Okx });
+        book.checksum =
+            checksum.map(|checksum| Checksum { value: checksum as u32, form: Form::Okx });
         book.ts_event_ns = milliseconds(reader, time)?;
         let ts_event_ns = book.ts_event_ns;
         self.batch.push_book(book);

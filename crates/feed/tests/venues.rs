@@ -267,6 +267,31 @@ fn a_corrupted_digit_near_the_top_fails_the_checksum_of_that_instrument_alone() 
 }
 
 #[test]
+fn okx_without_a_checksum_is_proved_by_its_numbers_alone() {
+    let frame = |at: i64, action: &str, numbers: &str, bid: &str| {
+        let text = format!(
+            r#"{{"arg":{{"channel":"books","instId":"BTC-USDT"}},"action":"{action}","data":[{{"bids":[["{bid}","1","0","1"]],"asks":[["101.5","2","0","1"]],"ts":"1789000000000","checksum":0{numbers}}}]}}"#
+        );
+        (1_789_000_000_000_000_000 + at * 1_000_000, text.into_bytes())
+    };
+    let clean = [
+        frame(0, "snapshot", r#","seqId":10,"prevSeqId":-1"#, "100.5"),
+        frame(1, "update", r#","seqId":17,"prevSeqId":10"#, "100.6"),
+        frame(2, "update", r#","seqId":17,"prevSeqId":17"#, "100.6"),
+        frame(3, "update", r#","seqId":30,"prevSeqId":17"#, "100.7"),
+    ];
+    let report = check_frames(&clean).unwrap();
+    assert_eq!(report.findings, [] as [String; 0]);
+    assert_eq!(report.instruments[0].status, MarketStatus::Live);
+    let lost = [clean[0].clone(), clean[3].clone()];
+    let report = check_frames(&lost).unwrap();
+    assert_eq!(report.instruments[0].counters.gaps, 1);
+    assert_ne!(report.instruments[0].status, MarketStatus::Live);
+    let unproved = [clean[0].clone(), frame(1, "update", "", "100.6")];
+    assert_eq!(check_frames(&unproved).unwrap().malformed, 1, "neither number nor checksum");
+}
+
+#[test]
 fn a_repeated_message_is_told() {
     for name in ["cryptofeed_COINBASE.jsonl.zst", "binance_usdm_btcusdt_20240808.gz"] {
         let Some(mut frames) = frames(name) else { return };

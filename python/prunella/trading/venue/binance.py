@@ -1,4 +1,9 @@
-"""Binance spot and futures: combined streams named in the address, snapshot by request."""
+"""Binance spot and futures: combined streams named in the address, snapshot by request.
+
+Sources: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams (spot) and
+https://developers.binance.com/docs/derivatives (USD-M: websocket-market-streams with its "Important
+WebSocket Change Notice"; COIN-M: the same page of its own).
+"""
 
 from collections.abc import Sequence
 
@@ -17,8 +22,9 @@ class Binance:
         '{"stream":"btcusdt@snapshot","data":{"lastUpdateId":1}}'
     """
 
-    def __init__(self, facts: Facts, *, depth_path: str, levels: int) -> None:
+    def __init__(self, facts: Facts, *, depth_path: str, levels: int, route: str = "") -> None:
         self._facts = facts
+        self._route = route
         self._depth_path = depth_path
         self._levels = levels
 
@@ -31,7 +37,7 @@ class Binance:
         """All streams in the address, so that nothing has to be subscribed."""
         kinds = ("depth@100ms", "trade", "bookTicker")
         names = [f"{symbol}@{kind}" for symbol in lowered(symbols) for kind in kinds]
-        return "/stream?streams=" + "/".join(names)
+        return f"{self._route}/stream?streams=" + "/".join(names)
 
     def subscriptions(self, symbols: Sequence[str]) -> list[str]:
         """None: the address says it."""
@@ -85,6 +91,9 @@ USD_M = Binance(
     ),
     depth_path="/fapi/v1/depth",
     levels=1_000,
+    # Since 2026-04-23 a stream is silent unless it is asked for by the route of its kind: books,
+    # best prices and trades are "public".
+    route="/public",
 )
 
 COIN_M = Binance(

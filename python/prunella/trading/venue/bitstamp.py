@@ -1,4 +1,7 @@
-"""Bitstamp: changed levels with a rising time, or order by order; snapshot by request."""
+"""Bitstamp: changed levels with a rising time, or order by order; snapshot by request.
+
+Source: https://www.bitstamp.net/websocket/v2/ (channels, 90 days, `bts:request_reconnect`).
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,8 @@
-"""Coinbase Advanced Trade: one subscription a channel, numbered messages, heartbeats."""
+"""Coinbase Advanced Trade: one subscription a channel, numbered messages, heartbeats.
+
+Source: https://docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket/ (channels, rate
+limits).
+"""
 
 from collections.abc import Sequence
 

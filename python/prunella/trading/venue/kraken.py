@@ -1,4 +1,8 @@
-"""Kraken, version 2: books with a checksum in every message."""
+"""Kraken, version 2: books with a checksum in every message.
+
+Sources: https://docs.kraken.com/api/docs/websocket-v2/book, its guide to the checksum, and
+https://docs.kraken.com/api/docs/websocket-v2/heartbeat (one a second while nothing else is sent).
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,9 @@
-"""OKX: books with a checksum and chained numbers; the connection is kept by a text ping."""
+"""OKX: books whose messages name the one before; the connection is kept by a text ping.
+
+Since 2026-06-23 the checksum is always 0, which says nothing; recordings made before have one that
+is checked. Sources: https://www.okx.com/docs-v5/en/ (order book channel, connection limits) and
+https://www.okx.com/help/okx-order-book-channels-checksum-field-deprecation.
+"""
 
 from collections.abc import Sequence
 
@@ -22,7 +27,7 @@ class Okx(Streamed):
         stream_url="wss://ws.okx.com:8443",
         rest_url="",
         symbol="BTC-USDT",
-        integrity="CRC32 of the 25 best levels, signed; seqId and prevSeqId chain",
+        integrity="each message names the one before it (seqId, prevSeqId); until June 2026 CRC32",
         life_s=0.0,
         silence_s=30.0,
         ping=Ping(text="ping", every_s=20.0),
