@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from exchange_process import running
 from prunella.cli.clock import SystemClock
 from prunella.errors import UsageError
 from prunella.trading.market.check import MarketReport, check_market
@@ -131,6 +132,42 @@ def test_rotated_files_follow_each_other_and_end_in_whole_lines(tmp_path: Path) 
     assert len(paths) > 2
     assert not list(tmp_path.glob("*.part"))
     assert _checked(paths).findings == []
+
+
+def test_the_simulated_exchange_is_recorded_and_its_books_agree(tmp_path: Path) -> None:
+    """Two instruments of the exchange process: snapshots, changes, trades, and a second witness."""
+    instruments = ("--instrument", "BTC/USDT:61500", "--instrument", "ETH/USDT:2500")
+    symbols = ["BTCUSDT", "ETHUSDT"]
+
+    async def run(url: str) -> list[Path]:
+        found = venue_named("binance")
+        output = FrameFile(tmp_path, "session", bytes_max=0, age_ns_max=0)
+        recorder = Recorder(
+            found,
+            symbols,
+            output,
+            clock=SystemClock(),
+            at=addresses(found, url),
+            chance=random.Random(7),
+        )
+        done = recorder.progress
+        task = asyncio.create_task(recorder.run())
+        await _until(task, lambda: done.snapshots == 2)
+        more = done.frames + 100
+        await _until(task, lambda: done.frames >= more)
+        recorder.stop()
+        await task
+        return output.paths
+
+    with running(tmp_path, *instruments) as exchange:
+        report = _checked(asyncio.run(run(exchange.ws_url)))
+    assert report.findings == []
+    assert {one.symbol for one in report.instruments} == set(symbols)
+    for instrument in report.instruments:
+        assert instrument.status == "Live"
+        assert instrument.counters["gaps"] == instrument.counters["crossed"] == 0
+        assert instrument.ticker_equal > 0
+        assert instrument.ticker_differs == 0
 
 
 def test_a_refused_subscription_ends_the_recording_with_the_venues_words(tmp_path: Path) -> None:

@@ -241,6 +241,11 @@ impl Engine {
             Event::Model { strategy, name, bytes } => self.promote(strategy, name, bytes),
             Event::Started => self.restarted(now_ns),
             Event::Malformed { venue, channel } => self.missed(now_ns, venue, channel),
+            Event::MalformedOf { market } => {
+                if let Some(state) = self.markets.get_mut(market.index()) {
+                    state.malformed(now_ns);
+                }
+            }
             Event::ChannelUp { venue, channel } => self.channel_up(now_ns, venue, channel),
             Event::ChannelDown { venue, channel } => self.channel_down(now_ns, venue, channel),
             Event::Order { venue, ref report } => self.on_report(now_ns, venue, report, outputs),
@@ -340,11 +345,7 @@ impl Engine {
     /// A frame could not be read: what it said has to be fetched.
     fn missed(&mut self, now_ns: Nanos, venue: VenueId, channel: Channel) {
         match channel {
-            Channel::Market => self.each_market_of(venue, |state| {
-                if state.market.on_malformed().needs_snapshot() {
-                    state.snapshot.want(now_ns);
-                }
-            }),
+            Channel::Market => self.each_market_of(venue, |state| state.malformed(now_ns)),
             Channel::User => {
                 if self.venues.get(venue.index()).is_some_and(|state| state.is_user_up) {
                     self.begin_reconciliation(now_ns, venue);
@@ -425,5 +426,12 @@ impl MarketState {
             self.traded += i128::from(quantity.0.max(0));
         }
         self.market.on_event(now_ns, event)
+    }
+
+    /// A frame that may have been about this market could not be read.
+    fn malformed(&mut self, now_ns: Nanos) {
+        if self.market.on_malformed().needs_snapshot() {
+            self.snapshot.want(now_ns);
+        }
     }
 }

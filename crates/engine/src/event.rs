@@ -399,4 +399,9 @@ pub enum Event<'a> {
         /// Venue's event time.
         ts_event_ns: Nanos,
     },
+    /// A frame that named one instrument and no other could not be read.
+    MalformedOf {
+        /// Which instrument.
+        market: MarketId,
+    },
 }

@@ -225,7 +225,11 @@ impl Symbols {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().map(|(name, _)| name.as_str())
+        self.known().map(|(name, _)| name)
+    }
+
+    pub fn known(&self) -> impl Iterator<Item = (&str, MarketId)> {
+        self.known.iter().map(|(name, market)| (name.as_str(), *market))
     }
 
     /// Which market a name is. A check takes in at most as many as a `MarketId` can tell apart.

@@ -233,8 +233,11 @@ impl Checker {
             }
             Err(error) => {
                 self.malformed += 1;
-                for checked in &mut self.markets {
-                    checked.market.on_malformed();
+                let concerned = self.decoder.concerned(bytes);
+                for (id, checked) in (0_u8..).map(MarketId).zip(&mut self.markets) {
+                    if concerned.is_none_or(|only| only == id) {
+                        checked.market.on_malformed();
+                    }
                 }
                 self.mark(now_ns, "", "malformed frame".to_owned());
                 Some(error.to_string())

@@ -224,7 +224,13 @@ impl Core {
             Ok(Told::At(ts_event_ns)) => self.stamped_ns = ts_event_ns,
             Ok(Told::Closing) => self.is_closing = true,
             Ok(Told::Refused | Told::Other) => {}
-            Err(_) => engine.step(now_ns, &Event::Malformed { venue, channel }, outputs),
+            Err(_) => {
+                let event = match decoder.concerned(bytes) {
+                    Some(market) => Event::MalformedOf { market },
+                    None => Event::Malformed { venue, channel },
+                };
+                engine.step(now_ns, &event, outputs);
+            }
         }
     }
 

@@ -95,6 +95,31 @@ impl MarketDecoder {
         }
     }
 
+    /// The one instrument that a malformed frame was about, where a venue's messages are about
+    /// one instrument each and this names exactly one that is known.
+    #[cold]
+    pub fn concerned(&self, bytes: &[u8]) -> Option<MarketId> {
+        let mut only = None;
+        for (name, market) in self.known() {
+            if names(bytes, name.as_bytes()) && only.replace(market).is_some() {
+                return None;
+            }
+        }
+        only
+    }
+
+    /// What can be told apart in a spoiled frame. A message of Coinbase may be about several
+    /// instruments, and its number is lost with it.
+    fn known(&self) -> Vec<(&str, MarketId)> {
+        match &self.0 {
+            Kind::Binance(decoder) => decoder.known().collect(),
+            Kind::Coinbase(_) => Vec::new(),
+            Kind::Kraken(decoder) => decoder.symbols.known().collect(),
+            Kind::Okx(decoder) => decoder.symbols.known().collect(),
+            Kind::Bitstamp(decoder) => decoder.symbols.known().collect(),
+        }
+    }
+
     /// Reads a frame and tells its events in order.
     ///
     /// # Errors
@@ -144,10 +169,49 @@ impl MarketDecoder {
     }
 }
 
+/// Whether a frame names an instrument: `"BTC-USDT"`, `"btcusdt@depth"`, `"live_trades_btcusd"`.
+fn names(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.windows(name.len() + 2).any(|window| {
+        let (first, rest) = (window[0], &window[1..]);
+        let (inner, last) = (&rest[..name.len()], rest[name.len()]);
+        matches!(first, b'"' | b'_')
+            && matches!(last, b'"' | b'@')
+            && inner.eq_ignore_ascii_case(name)
+    })
+}
+
 #[inline]
 fn time_of(event: &Event<'_>) -> Nanos {
     match *event {
         Event::DepthDiff { ts_event_ns, .. } | Event::Trade { ts_event_ns, .. } => ts_event_ns,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spoiled_frame_concerns_the_one_instrument_that_it_names() {
+        let known = vec![("BTC-USDT".to_owned(), MarketId(3)), ("A".to_owned(), MarketId(4))];
+        let decoder = |protocol| {
+            let binance = || unreachable!("not asked for");
+            MarketDecoder::of(protocol, VenueId(0), Symbols::new(known.clone()), binance)
+        };
+        let okx = decoder(Protocol::Okx);
+        for (frame, expected) in [
+            (r#"{"arg":{"instId":"BTC-USDT"},"data":[{"bids":[["#, Some(MarketId(3))),
+            (r#"{"arg":{"instId":"BTC-USDT-SWAP"},"data":[{"bids":[["#, None),
+            (r#"{"arg":{"instId":"BTC-USDT"},"data":["A"#, Some(MarketId(3))),
+            (r#"{"arg":{"instId":"BTC-USDT"},"data":["A""#, None),
+            (r#"{"channel":"live_trades_a","data""#, Some(MarketId(4))),
+            (r#"{"stream":"btc-usdt@depth","da"#, Some(MarketId(3))),
+            ("", None),
+        ] {
+            assert_eq!(okx.concerned(frame.as_bytes()), expected, "{frame}");
+        }
+        let coinbase = decoder(Protocol::Coinbase);
+        assert_eq!(coinbase.concerned(br#""BTC-USDT""#), None, "others may be lost with it");
     }
 }

@@ -106,6 +106,10 @@ impl Decoder {
         self.instruments.iter().map(|instrument| instrument.symbol.as_str())
     }
 
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&str, MarketId)> {
+        self.instruments.iter().map(|one| (one.symbol.as_str(), one.market))
+    }
+
     /// Takes in one more instrument.
     pub fn add(&mut self, instrument: Instrument) {
         self.instruments.push(instrument);
