@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.status import Status
 
 from prunella.cli.clock import SystemClock
+from prunella.errors import UsageError
 from prunella.trading.venue.catalogue import VENUES, venue_named
 from prunella.trading.venue.frame_file import FrameFile
+from prunella.trading.venue.library import PREFIX, LibraryRecorder, library_client
 from prunella.trading.venue.recorder import Recorder, addresses
 
 BYTES_PER_MB = 1_000_000
@@ -20,7 +23,9 @@ NS_PER_MINUTE = 60_000_000_000
 
 
 def record(  # noqa: PLR0917  typer reads them by name
-    venue: Annotated[str, typer.Argument(help=f"One of {', '.join(VENUES)}.")],
+    venue: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(VENUES)}; or ccxt:NAME, see the guide.")
+    ],
     symbols: Annotated[list[str], typer.Argument(help="As the venue writes them, e.g. BTCUSDT.")],
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("recordings"),
     duration: Annotated[
@@ -41,25 +46,18 @@ def record(  # noqa: PLR0917  typer reads them by name
     Connects with TLS unless `--url ws://…` says otherwise, reconnects by itself, and stops cleanly
     at Ctrl-C. Check the files with `prunella market check`.
     """
-    found = venue_named(venue)
-    name = f"{venue}-{symbols[0].lower().replace('/', '').replace('-', '')}"
+    make = _recorder_of(venue, symbols, url)
+    symbol = symbols[0].lower().replace("/", "").replace("-", "").replace(":", "")
+    name = f"{venue.replace(':', '-')}-{symbol}"
     output = FrameFile(
         out,
         name,
         bytes_max=rotate_mb * BYTES_PER_MB,
         age_ns_max=rotate_minutes * NS_PER_MINUTE,
     )
-    at = addresses(found, url)
 
     async def run() -> None:
-        recorder = Recorder(
-            found,
-            symbols,
-            output,
-            clock=SystemClock(),
-            at=at,
-            chance=random.Random(),  # noqa: S311  jitter, not a secret
-        )
+        recorder = make(output)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, recorder.stop)
@@ -81,7 +79,28 @@ def record(  # noqa: PLR0917  typer reads them by name
         typer.echo(str(path))
 
 
-async def _show(recorder: Recorder, output: FrameFile, status: Status) -> None:
+def _recorder_of(
+    venue: str, symbols: list[str], url: str | None
+) -> Callable[[FrameFile], Recorder | LibraryRecorder]:
+    """What records this venue, made once its loop runs."""
+    if venue.startswith(PREFIX):
+        if url is not None:
+            raise UsageError("--url is for the venues that are decoded here, not for ccxt")
+        client = library_client(venue.removeprefix(PREFIX))
+        return lambda output: LibraryRecorder(client, symbols, output, clock=SystemClock())
+    found = venue_named(venue)
+    at = addresses(found, url)
+    return lambda output: Recorder(
+        found,
+        symbols,
+        output,
+        clock=SystemClock(),
+        at=at,
+        chance=random.Random(),  # noqa: S311  jitter, not a secret
+    )
+
+
+async def _show(recorder: Recorder | LibraryRecorder, output: FrameFile, status: Status) -> None:
     while True:
         done = recorder.progress
         problem = f" · {done.last_problem}" if done.last_problem else ""
