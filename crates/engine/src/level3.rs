@@ -4,6 +4,9 @@
 //! announced, so their deletion names an unknown order. Delivery is not always in order: an order
 //! may be created after its own deletion, and a change may come late. An order that is gone must not
 //! come back, so the numbers of the last deleted ones are kept.
+//!
+//! Unlike a book of levels this one takes memory while it runs: its trees grow with the orders. No
+//! strategy can trade on it, because it never becomes live.
 
 use crate::book::Book;
 use crate::event::{Level, Side};
