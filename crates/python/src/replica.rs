@@ -200,9 +200,7 @@ fn recorded<'a>(config: &'a CoreConfig, output: &Output) -> Option<What<'a>> {
             let (venue, symbol) = names(config, market);
             What::Break { venue, symbol, difference: difference.0 }
         }
-        Output::Reconciled(venue) => {
-            What::Reconciled { venue: &config.venues[venue.index()].name }
-        }
+        Output::Reconciled(venue) => What::Reconciled { venue: &config.venues[venue.index()].name },
         _ => return None,
     })
 }
