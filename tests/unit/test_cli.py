@@ -60,6 +60,15 @@ HELP = {
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
     "record": ("exactly as it sends it", "--rotate-mb", "--duration", "--url", "Ctrl-C"),
     "market check": ("Check recordings", "--plot", "--silence-ms", "--json", "Exit status 0"),
+    "watch": ("Watch the trading", "--seconds", "--json"),
+    "flow": ("Follow the flow of our orders", "--seconds", "--json"),
+    "send kill": ("Halt and cancel everything", "--reason", "--name"),
+    "send pause": ("No new orders", "--venue", "--reason"),
+    "send reduce": ("make a position smaller", "--reason"),
+    "send cancel-all": ("Cancel all working orders", "--venue"),
+    "send switch": ("Route new flow to another venue", "--reason"),
+    "send rate": ("fewer orders for a while", "--seconds"),
+    "send resume": ("Trade again", "--name", "--reason"),
     "bench": ("Measure", "beside other systems", "--only", "--compare", "--json"),
 }
 

@@ -17,7 +17,7 @@ pub struct Model {
 
 /// Rows of 32-bit floats, little-endian, as `numpy` lays them out.
 fn floats(bytes: &[u8], width: usize) -> PyResult<Vec<f32>> {
-    if bytes.len() % (width * 4) != 0 {
+    if !bytes.len().is_multiple_of(width * 4) {
         let text = format!("expected rows of {width} 32-bit floats, found {} bytes", bytes.len());
         return Err(PyValueError::new_err(text));
     }
