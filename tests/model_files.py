@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="needs the extra `models`")
 pytest.importorskip("onnxruntime", reason="needs the extra `models`")
 
 
-def graph(nodes: list[Any], *, outputs: int) -> bytes:
+def graph(nodes: list[Any], *, outputs: int, constants: Any = ()) -> bytes:
     """An ONNX file with the figures as `x` and 32-bit floats as `y`."""
     float_ = onnx.TensorProto.FLOAT
     made = onnx.helper.make_graph(
@@ -20,6 +20,7 @@ def graph(nodes: list[Any], *, outputs: int) -> bytes:
         "made",
         [onnx.helper.make_tensor_value_info("x", float_, [None, len(FEATURES)])],
         [onnx.helper.make_tensor_value_info("y", float_, [None, outputs])],
+        list(constants),
     )
     opsets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
     model = onnx.helper.make_model(made, opset_imports=opsets, ir_version=8)
@@ -38,6 +39,17 @@ def constant(score: float) -> bytes:
         intercepts=[score],
     )
     return graph([node], outputs=1)
+
+
+def foreign() -> bytes:
+    """A model with operators that the core does not compute; its score is always above a half."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("ReduceMean", ["x"], ["m"], axes=[1], keepdims=1),
+        make("Abs", ["m"], ["a"]),
+        make("Softplus", ["a"], ["y"]),
+    ]
+    return graph(nodes, outputs=1)
 
 
 def add(folder: Path, name: str, file: bytes, *, skill: float = 0.1) -> Manifest:

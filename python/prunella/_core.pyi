@@ -118,7 +118,7 @@ class Recording:
 
 @final
 class Model:
-    def __new__(cls, onnx: bytes) -> Model: ...
+    def __new__(cls, onnx: bytes, *, library: str | PathLike[str] | None = ...) -> Model: ...
     @property
     def features(self) -> int: ...
     @property
@@ -218,6 +218,7 @@ def run_backtest(
     data: Sequence[Sequence[str | PathLike[str]]],
     cache_dir: str | PathLike[str] | None,
     strategies: Sequence[tuple[int, Callable[[bytes], bytes]]],
+    models: Sequence[tuple[str, bytes]],
 ) -> dict[str, Any]: ...
 def replay_orders(journal_dir: str | PathLike[str], *, sample_ns: int) -> dict[str, Any]: ...
 

@@ -102,6 +102,27 @@ def test_models_are_swapped_under_a_running_engine_and_survive_its_death(engine:
     assert whole["checks"]
 
 
+def test_model_that_the_core_does_not_know_trades_by_onnx_runtime(engine: Engine) -> None:
+    """Its scores are journaled, so that the replay needs no library; it survives kill -9."""
+    model_files.add(engine.home.models, "foreign", model_files.foreign())
+    _typed(engine, "promote", "foreign")
+    assert _model(engine)["runtime"] == "onnxruntime"
+    wait_until(lambda: _position(engine) != 0, "a position", timeout_s=FIGURES_S_MAX)
+    engine.kill()
+    engine.start()
+    engine.wait_ready()
+    after = _model(engine)
+    assert (after["model"], after["state"], after["runtime"]) == (
+        "foreign",
+        "MODEL_RUNNING",
+        "onnxruntime",
+    )
+    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
+    assert engine.stop() == 0, engine.log()
+    whole = replay(engine.home.engine_journal)
+    assert whole["hash_equal"], whole
+
+
 def test_promotion_that_the_engine_refuses_leaves_no_trace(engine: Engine) -> None:
     """The settings name a strategy that the running engine does not have."""
     said = command_line.run(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from prunella import _core
+from prunella.trading.model import runtime_library
+from prunella.trading.model.evaluate import compare, runtime_scores
 
 onnx = pytest.importorskip("onnx", reason="needs the extra `models`")
 ort = pytest.importorskip("onnxruntime", reason="needs the extra `models`")
@@ -189,6 +191,8 @@ def test_exported_model_gives_what_onnx_runtime_gives(name: str) -> None:
     off = _differences(bytes_, rows)
     worst = int(off.max(axis=1).argmax())
     assert off.max() <= TOLERANCE, f"row {worst}: {rows[worst]}"
+    parity = compare(bytes_, np.random.default_rng(12).normal(size=rows.shape))
+    assert parity.is_good, parity
 
 
 def _ensemble(mode: str, *, tracks: int, **attributes: Any) -> bytes:
@@ -346,6 +350,7 @@ def test_product_that_is_wanted_twice_stays_without_the_bias() -> None:
             [("Cast", ["x"], ["d"], {"to": 11}), ("Cast", ["d"], ["y"], {"to": 1})],
             "element type 11",
         ),
+        ([("Softmax", ["x"], ["y"], {"axis": 0})], "another axis than that of the features"),
     ],
 )
 def test_unknown_operator_is_named(nodes: list[Any], found: str) -> None:
@@ -353,6 +358,91 @@ def test_unknown_operator_is_named(nodes: list[Any], found: str) -> None:
     made = [onnx.helper.make_node(k, i, o, **a) for k, i, o, a in nodes]
     with pytest.raises(ValueError, match=re.escape(found)):
         _core.Model(_graph(made, outputs=2, features=2))
+
+
+def _foreign(kind: str) -> bytes:
+    """Models whose operators the core does not compute."""
+    random = np.random.default_rng(9)
+    make = onnx.helper.make_node
+    if kind == "gaussian process":
+        process = import_module("sklearn.gaussian_process").GaussianProcessRegressor
+        x, y, _, _ = _training()
+        model = process(random_state=1).fit(x[:80], y[:80])
+        options = {process: {"optim": None}}
+        found: bytes = (
+            import_module("skl2onnx").to_onnx(model, x[:1], options=options).SerializeToString()
+        )
+        return found
+    if kind == "support vectors":
+        return _of("svm", "SVR", "value")
+    if kind == "classes in a map":
+        return _of("svm", "NuSVC", "three", probability=True)
+    if kind == "normalised activations":
+        constants = [
+            onnx.numpy_helper.from_array(random.normal(size=shape).astype(np.float32), name)
+            for name, shape in (("w", (FEATURES, 9)), ("s", (9,)), ("b", (9,)))
+        ]
+        nodes = [
+            make("MatMul", ["x", "w"], ["m"]),
+            make("LayerNormalization", ["m", "s", "b"], ["n"]),
+            make("Selu", ["n"], ["y"]),
+        ]
+        return _graph(nodes, outputs=9, features=FEATURES, constants=constants)
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize(
+    "kind", ["support vectors", "classes in a map", "gaussian process", "normalised activations"]
+)
+def test_model_that_the_core_does_not_know_gives_the_same_by_the_library(kind: str) -> None:
+    """The C library against the Python package, ten thousand rows, one at a time."""
+    library = runtime_library()
+    assert library is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bytes_ = _foreign(kind)
+    with pytest.raises(ValueError, match="is not supported by the compiled evaluator"):
+        _core.Model(bytes_)
+    rows = np.random.default_rng(10).normal(size=(ROWS, FEATURES)).astype(np.float32)
+    model = _core.Model(bytes_, library=library)
+    ours = np.frombuffer(model.infer(rows.tobytes()), np.float32).reshape(len(rows), -1)
+    theirs = runtime_scores(bytes_, rows)
+    assert ours.shape == theirs.shape
+    assert model.features == FEATURES
+    assert (np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs))).max() <= TOLERANCE
+
+
+def test_both_engines_agree_on_what_both_know() -> None:
+    """The same model by the core and by the library."""
+    bytes_ = _model("xgboost three")
+    rows = np.random.default_rng(11).normal(size=(ROWS, FEATURES)).astype(np.float32)
+    core = np.frombuffer(_core.Model(bytes_).infer(rows.tobytes()), np.float32)
+    by_library = _core.Model(bytes_, library=runtime_library()).infer(rows.tobytes())
+    assert np.abs(core - np.frombuffer(by_library, np.float32)).max() <= TOLERANCE
+
+
+def test_library_says_what_it_cannot_run() -> None:
+    """Bytes that are no model, and other numbers than 32-bit floats."""
+    with pytest.raises(ValueError, match="ONNX Runtime"):
+        _core.Model(b"no model", library=runtime_library())
+    with pytest.raises(ValueError, match="32-bit floats with the shape"):
+        _core.Model(_wide(), library=runtime_library())
+
+
+def _wide() -> bytes:
+    """A model of 64-bit floats."""
+    double = onnx.TensorProto.DOUBLE
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])],
+        "wide",
+        [onnx.helper.make_tensor_value_info("x", double, [None, 2])],
+        [onnx.helper.make_tensor_value_info("y", double, [None, 2])],
+    )
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    proto: bytes = onnx.helper.make_model(
+        graph, opset_imports=opsets, ir_version=8
+    ).SerializeToString()
+    return proto
 
 
 def test_damaged_bytes_are_refused_not_misread() -> None:

@@ -5,6 +5,7 @@ use crate::config::CoreConfig;
 use crate::counters::Counters;
 use crate::event::{Channel, Event};
 use crate::market::{Change, Market, MarketStatus, PartKind};
+use crate::model::Model;
 use crate::order::{FillLog, OrderTable};
 use crate::output::Output;
 use crate::position::Position;
@@ -105,6 +106,9 @@ pub struct Engine {
     output_chain: [u8; 32],
     #[serde(skip)]
     pub(crate) intents: Vec<Intent>,
+    /// The model of the next promotion, made ready beforehand by the shell.
+    #[serde(skip)]
+    pub(crate) ready: Option<Box<Model>>,
 }
 
 impl Engine {
@@ -167,6 +171,7 @@ impl Engine {
             active_venue: VenueId(0),
             output_chain: [0; 32],
             intents: Vec::new(),
+            ready: None,
             config,
         };
         engine.reserve();
@@ -238,7 +243,15 @@ impl Engine {
                 }
             }
             Event::Timer => self.guard(now_ns, outputs),
-            Event::Model { strategy, name, bytes } => self.promote(strategy, name, bytes),
+            Event::Model { strategy, name, bytes, is_outside } => {
+                self.promote(strategy, name, bytes, is_outside);
+            }
+            Event::Score { strategy, market, bits } => {
+                if self.knows(market) {
+                    self.score(now_ns, strategy, market, f32::from_bits(bits), outputs);
+                }
+                return;
+            }
             Event::Started => self.restarted(now_ns),
             Event::Malformed { venue, channel } => self.missed(now_ns, venue, channel),
             Event::MalformedOf { market } => {

@@ -370,6 +370,17 @@ pub enum Event<'a> {
         name: &'a str,
         /// The bytes of its ONNX file.
         bytes: &'a [u8],
+        /// Whether its scores are computed outside of the core.
+        is_outside: bool,
+    },
+    /// What a model said that is computed outside.
+    Score {
+        /// Which strategy asked.
+        strategy: StrategyId,
+        /// About which market.
+        market: MarketId,
+        /// The bits of the signal, a 32-bit float; no number when nothing could be computed.
+        bits: u32,
     },
     /// A message about a book whose snapshot comes in the stream.
     Book {

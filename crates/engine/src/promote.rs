@@ -3,9 +3,10 @@
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::model::features::{FEATURES, FEATURES_VERSION};
+use crate::output::Output;
 use crate::strategy::StrategyState;
 use crate::strategy::onnx::Memory;
-use values::StrategyId;
+use values::{MarketId, Nanos, StrategyId};
 
 /// Why a model is not taken: `CATEGORY_CONDITION` and the details.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +18,12 @@ pub struct ModelRefusal {
 }
 
 impl Engine {
-    /// The strategy of that name and the model, if they fit; asked by the shell before the promotion
-    /// is journaled, so that what is in the journal is taken.
+    /// The strategy of that name, if it can go on with this model; asked by the shell before the
+    /// promotion is journaled, so that what is in the journal is taken.
     ///
     /// # Errors
-    /// There is no such strategy, it has no model, or the model cannot be run or wants other figures.
-    pub fn check_model(
-        &self,
-        strategy: &str,
-        bytes: &[u8],
-    ) -> Result<(StrategyId, Model), ModelRefusal> {
+    /// There is no such strategy, it has no model, or the model wants other figures.
+    pub fn strategy_for(&self, strategy: &str, model: &Model) -> Result<StrategyId, ModelRefusal> {
         let refuse = |code, message| Err(ModelRefusal { code, message });
         let mut names = self.config.strategies.iter();
         let Some(index) = names.position(|each| each.name == strategy) else {
@@ -37,10 +34,6 @@ impl Engine {
             let message = format!("the strategy {strategy:?} is not of the kind onnx");
             return refuse("STRATEGY_WITHOUT_MODEL", message);
         }
-        let model = match Model::compile(bytes) {
-            Ok(model) => model,
-            Err(error) => return refuse("MODEL_UNREADABLE", error.to_string()),
-        };
         if model.features() != FEATURES {
             let message = format!(
                 "expected the {FEATURES} features of version {FEATURES_VERSION}, found {}",
@@ -48,15 +41,66 @@ impl Engine {
             );
             return refuse("MODEL_FEATURES", message);
         }
-        Ok((StrategyId(index as u8), model))
+        Ok(StrategyId(index as u8))
     }
 
-    pub(crate) fn promote(&mut self, strategy: StrategyId, name: &str, bytes: &[u8]) {
+    /// Hands over the model of the promotion that comes next, so that the step need not compile it.
+    pub fn make_ready(&mut self, model: Box<Model>) {
+        self.ready = Some(model);
+    }
+
+    pub(crate) fn promote(
+        &mut self,
+        strategy: StrategyId,
+        name: &str,
+        bytes: &[u8],
+        is_outside: bool,
+    ) {
+        let is_this = |model: &Model| model.is_outside() == is_outside && model.bytes() == bytes;
+        let model = match self.ready.take() {
+            Some(model) if is_this(&model) => *model,
+            _ => {
+                let read = if is_outside { Model::outside } else { Model::compile };
+                let Ok(model) = read(bytes) else { return };
+                model
+            }
+        };
         let index = usize::from(strategy.0);
         let Some(config) = self.config.strategies.get(index) else { return };
-        let Ok((_, model)) = self.check_model(&config.name, bytes) else { return };
-        if let StrategyState::Onnx(memory) = &mut self.strategies[index] {
+        if self.strategy_for(&config.name, &model).is_err() {
+            return;
+        }
+        if let Some(memory) = self.strategies[index].onnx_mut() {
             memory.promote(name, model);
+        }
+    }
+
+    /// What waits for a score from outside: who asks, about which market, and its figures.
+    #[inline]
+    pub fn asked(&self) -> Option<(StrategyId, MarketId, &[f32; FEATURES])> {
+        self.strategies.iter().enumerate().find_map(|(index, strategy)| {
+            let (market, row) = strategy.onnx()?.asked()?;
+            Some((StrategyId(index as u8), market, row))
+        })
+    }
+
+    pub(crate) fn score(
+        &mut self,
+        now_ns: Nanos,
+        strategy: StrategyId,
+        market: MarketId,
+        signal: f32,
+        outputs: &mut Vec<Output>,
+    ) {
+        let index = usize::from(strategy.0);
+        let memory = self.strategies.get_mut(index).and_then(StrategyState::onnx_mut);
+        if !memory.is_some_and(|memory| memory.tell(market, signal)) {
+            return;
+        }
+        self.look(now_ns, market, false, outputs);
+        // A market that could not be looked at leaves nothing for a later look.
+        if let Some(memory) = self.strategies[index].onnx_mut() {
+            memory.tell(market, f32::NAN);
         }
     }
 

@@ -6,6 +6,7 @@ use desk::{Desk, LOT, MS, config, placed};
 use engine::Engine;
 use engine::config::{StrategyConfig, StrategyKind};
 use engine::event::{Event, Side};
+use engine::model::Model;
 use engine::model::features::FEATURES_V1;
 use engine::output::NewOrder;
 use engine::strategy::onnx::ModelState;
@@ -71,7 +72,7 @@ fn signal() -> StrategyConfig {
 }
 
 fn promote(desk: &mut Desk, name: &str, bytes: &[u8]) {
-    desk.step(&Event::Model { strategy: StrategyId(0), name, bytes });
+    desk.step(&Event::Model { strategy: StrategyId(0), name, bytes, is_outside: false });
 }
 
 /// Forty seconds of a market that moves `ticks` every 100 ms.
@@ -138,20 +139,63 @@ fn a_score_that_is_no_number_stops_the_strategy_until_the_next_promotion() {
 #[test]
 fn what_cannot_be_run_is_refused_with_its_code_and_changes_nothing() {
     let mut desk = Desk::ready(config(vec![desk::maker(), signal()]));
-    let code = |desk: &Desk, strategy: &str, bytes: &[u8]| {
-        desk.engine.check_model(strategy, bytes).expect_err("it is refused").code
+    let model = |bytes: &[u8]| Model::compile(bytes).expect("a model");
+    let code = |desk: &Desk, strategy: &str, model: &Model| {
+        desk.engine.strategy_for(strategy, model).expect_err("it is refused").code
     };
-    let good = linear("spread_ppm", 1.0);
+    let good = model(&linear("spread_ppm", 1.0));
     assert_eq!(code(&desk, "nobody", &good), "STRATEGY_UNKNOWN");
     assert_eq!(code(&desk, "maker", &good), "STRATEGY_WITHOUT_MODEL");
-    assert_eq!(code(&desk, "signal", b"no model"), "MODEL_UNREADABLE");
-    assert_eq!(code(&desk, "signal", &narrow(&[1.0; 3])), "MODEL_FEATURES");
+    assert_eq!(code(&desk, "signal", &model(&narrow(&[1.0; 3]))), "MODEL_FEATURES");
     for bytes in [b"no model".to_vec(), narrow(&[1.0; 3])] {
-        desk.step(&Event::Model { strategy: StrategyId(1), name: "bad", bytes: &bytes });
+        let (strategy, name) = (StrategyId(1), "bad");
+        desk.step(&Event::Model { strategy, name, bytes: &bytes, is_outside: false });
     }
     assert_eq!(
         desk.engine.models().next().map(|(_, memory)| memory.state),
         Some(ModelState::Missing)
     );
-    assert!(desk.engine.check_model("signal", &good).is_ok());
+    assert_eq!(desk.engine.strategy_for("signal", &good), Ok(StrategyId(1)));
+}
+
+#[test]
+fn model_that_is_computed_outside_is_asked_and_believed_once() {
+    let mut desk = Desk::ready(config(vec![signal()]));
+    let bytes = linear("spread_ppm", 1.0);
+    let strategy = StrategyId(0);
+    desk.step(&Event::Model { strategy, name: "far", bytes: &bytes, is_outside: true });
+    assert!(play(&mut desk, 1).is_empty(), "nobody has answered yet");
+    let (asker, market, row) = desk.engine.asked().expect("the last update asks");
+    assert_eq!((asker, market, row.len()), (strategy, MARKET, FEATURES_V1.len()));
+    desk.engine = Engine::decode(&desk.engine.encode()).expect("what was encoded decodes");
+    assert!(desk.engine.asked().is_some(), "a restart still asks");
+    let score = |signal: f32| Event::Score { strategy, market, bits: signal.to_bits() };
+    assert_eq!(placed(&desk.step(&score(9.0))).first().map(|order| order.side), Some(Side::Buy));
+    assert!(placed(&desk.step(&score(9.0))).is_empty(), "nothing was asked");
+    assert_eq!((desk.engine.asked(), desk.engine.inferences()), (None, 1));
+    desk.wait(100 * MS);
+    desk.tick(MARKET, 1);
+    desk.step(&score(f32::NAN));
+    assert_eq!(state(&desk.engine), ModelState::NotFinite);
+}
+
+#[test]
+fn model_made_ready_beforehand_gives_the_same_state_as_one_compiled_in_the_step() {
+    let bytes = linear("return_1s_ppm", 1.0);
+    let run = |ready: Option<&[u8]>| {
+        let mut desk = Desk::ready(config(vec![signal()]));
+        if let Some(ready) = ready {
+            desk.engine.make_ready(Box::new(Model::compile(ready).expect("a model")));
+        }
+        promote(&mut desk, "follow", &bytes);
+        assert!(!play(&mut desk, 1).is_empty());
+        desk.engine.state_hash()
+    };
+    let plain = run(None);
+    assert_eq!(run(Some(&bytes)), plain);
+    assert_eq!(
+        run(Some(&linear("spread_ppm", -1.0))),
+        plain,
+        "another model is not mistaken for it"
+    );
 }

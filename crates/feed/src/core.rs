@@ -7,6 +7,7 @@ use crate::input::{Commanded, Input, Promotion};
 use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Channel, Event, Purpose, RequestFailure};
+use engine::model::Model;
 use engine::output::Output;
 use engine::risk::Intent;
 use values::{MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
@@ -84,6 +85,11 @@ impl Core {
     /// The engine's views.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Hands over the model of the promotion that comes next; see [`Engine::make_ready`].
+    pub fn make_ready(&mut self, model: Box<Model>) {
+        self.engine.make_ready(model);
     }
 
     /// Whether the last frame announced that the venue closes the connection.
@@ -167,9 +173,16 @@ impl Core {
             Input::Model(payload) => {
                 let expected = CoreError::Unreadable("a model's promotion of this version");
                 let (told, bytes) = Promotion::parse(payload).ok_or(expected)?;
-                let strategy = StrategyId(told.strategy);
-                let event = Event::Model { strategy, name: &told.model, bytes };
+                let mut names = self.engine.config().strategies.iter();
+                let index = names.position(|each| each.name == told.strategy);
+                let unknown = CoreError::Unreadable("a promotion for a strategy of this run");
+                let strategy = StrategyId(index.ok_or(unknown)? as u8);
+                let (name, is_outside) = (told.model.as_str(), !told.runtime.is_empty());
+                let event = Event::Model { strategy, name, bytes, is_outside };
                 self.engine.step(now_ns, &event, outputs);
+            }
+            Input::Score { strategy, market, bits } => {
+                self.engine.step(now_ns, &Event::Score { strategy, market, bits }, outputs);
             }
             Input::Timer => self.engine.step(now_ns, &Event::Timer, outputs),
             Input::Started => self.engine.step(now_ns, &Event::Started, outputs),

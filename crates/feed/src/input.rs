@@ -24,6 +24,7 @@ const STARTED: u16 = 10;
 const CHECK: u16 = 11;
 const WITHDRAWN: u16 = 12;
 const MODEL: u16 = 13;
+const SCORE: u16 = 14;
 const STRATEGY: u16 = 20;
 
 /// One input of the core.
@@ -110,17 +111,28 @@ pub enum Input<'a> {
     /// A [`Promotion`] in JSON, a zero byte, and the bytes of its ONNX file: with the model in the
     /// journal, a replay needs no other file.
     Model(&'a [u8]),
+    /// What a model said that the core does not compute, so that a replay need not ask again.
+    Score {
+        /// Which strategy asked.
+        strategy: StrategyId,
+        /// About which market.
+        market: MarketId,
+        /// The bits of the signal, a 32-bit float.
+        bits: u32,
+    },
 }
 
 /// A model that a strategy is to go on with, and by whose word; its bytes follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
-    /// Which strategy, by position.
-    pub strategy: u8,
+    /// The strategy's name.
+    pub strategy: String,
     /// The model's name in the registry.
     pub model: String,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: String,
+    /// What computes it, such as `ONNX Runtime 1.20.1`; empty for the core.
+    pub runtime: String,
     /// Who promoted it.
     pub actor: String,
     /// Why.
@@ -183,6 +195,7 @@ impl<'a> Input<'a> {
             Self::Started => STARTED,
             Self::Check { .. } => CHECK,
             Self::Model(_) => MODEL,
+            Self::Score { .. } => SCORE,
         }
     }
 
@@ -217,6 +230,11 @@ impl<'a> Input<'a> {
             Self::Strategy { strategy, bytes } => {
                 at.put(&[strategy.0]);
                 bytes
+            }
+            Self::Score { strategy, market, bits } => {
+                at.put(&[strategy.0, market.0]);
+                at.put(&bits.to_le_bytes());
+                &[]
             }
             Self::Timer | Self::Started => &[],
             Self::Check { state_hash } => state_hash,
@@ -277,6 +295,11 @@ fn parse(kind: u16, payload: &[u8]) -> Option<Input<'_>> {
         }
         COMMAND => Input::Command(payload),
         MODEL => Input::Model(payload),
+        SCORE => {
+            let [strategy, market, bits @ ..] = payload else { return None };
+            let bits = u32::from_le_bytes(bits.try_into().ok()?);
+            Input::Score { strategy: StrategyId(*strategy), market: MarketId(*market), bits }
+        }
         TIMER if payload.is_empty() => Input::Timer,
         STARTED if payload.is_empty() => Input::Started,
         CHECK => Input::Check { state_hash: payload.try_into().ok()? },
@@ -366,7 +389,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_journaled_reads_back_the_same(
-            code in 0..13,
+            code in 0..14,
             venue in any::<u8>().prop_map(VenueId),
             is_user in any::<bool>(),
             purpose in any_purpose(),
@@ -384,6 +407,11 @@ mod tests {
                 4 => Input::ChannelUp { venue, channel },
                 11 => Input::Withdrawn { venue, purpose },
                 12 => Input::Model(&bytes),
+                13 => Input::Score {
+                    strategy: StrategyId(venue.0),
+                    market: MarketId(venue.0),
+                    bits: u32::from(status),
+                },
                 5 => Input::ChannelDown { venue, channel },
                 6 => Input::Heartbeat { venue, channel },
                 7 => Input::Command(&bytes),

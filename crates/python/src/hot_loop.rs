@@ -50,6 +50,8 @@ struct RunOptions {
     /// By number in the configuration.
     #[serde(default)]
     strategy_sockets: Vec<(u8, PathBuf)>,
+    #[serde(default)]
+    onnxruntime: Option<PathBuf>,
 }
 
 /// An exception of `prunella.errors` by name.
@@ -193,6 +195,7 @@ impl HotLoop {
             snapshot_every_ns: options.snapshot_every_ns.max(1_000_000),
             seed: options.seed,
             strategy_sockets: options.strategy_sockets,
+            onnxruntime: options.onnxruntime,
         };
         let prepared = Box::new(Prepared { config, venues, options });
         Ok(Self { state: Mutex::new(State::Prepared(prepared)) })
@@ -224,7 +227,7 @@ impl HotLoop {
     ) -> Option<String> {
         let running = self.running()?;
         let timeout = Duration::from_secs_f64(timeout_s.clamp(0.0, 60.0));
-        py.detach(|| running.command(json, model, timeout))
+        py.detach(|| running.command(json, &model, timeout))
     }
 
     /// The newest status (JSON); empty before the first.

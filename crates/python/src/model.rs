@@ -4,15 +4,36 @@ use crate::hot_loop::{raise, read_config};
 use engine::model::Model as Compiled;
 use engine::model::features::{FEATURES_V1, FEATURES_VERSION};
 use feed::features::{FeatureError, play};
+use onnxruntime::Session;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use std::path::PathBuf;
 use std::time::Instant;
+
+/// Who computes.
+enum Engine {
+    Core(Compiled),
+    Runtime(Box<Session>),
+}
 
 /// See `prunella.trading.model`.
 #[pyclass(module = "prunella._core")]
 pub struct Model {
-    model: Compiled,
+    engine: Engine,
+}
+
+fn refused(error: &impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+impl Model {
+    fn scores(&mut self, row: &[f32]) -> PyResult<&[f32]> {
+        match &mut self.engine {
+            Engine::Core(model) => Ok(model.infer(row)),
+            Engine::Runtime(session) => session.infer(row).map_err(|error| refused(&error)),
+        }
+    }
 }
 
 /// Rows of 32-bit floats, little-endian, as `numpy` lays them out.
@@ -27,39 +48,54 @@ fn floats(bytes: &[u8], width: usize) -> PyResult<Vec<f32>> {
 
 #[pymethods]
 impl Model {
+    /// Compiled by the core, or with a library computed by ONNX Runtime.
     #[new]
-    fn new(onnx: &[u8]) -> PyResult<Self> {
-        let model = Compiled::compile(onnx);
-        model.map(|model| Self { model }).map_err(|error| PyValueError::new_err(error.to_string()))
+    #[pyo3(signature = (onnx, *, library = None))]
+    #[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
+    fn new(onnx: &[u8], library: Option<PathBuf>) -> PyResult<Self> {
+        let engine = match library {
+            None => Engine::Core(Compiled::compile(onnx).map_err(|error| refused(&error))?),
+            Some(library) => {
+                let session = Session::load(&library, onnx).map_err(|error| refused(&error))?;
+                Engine::Runtime(Box::new(session))
+            }
+        };
+        Ok(Self { engine })
     }
 
     #[getter]
     fn features(&self) -> usize {
-        self.model.features()
+        match &self.engine {
+            Engine::Core(model) => model.features(),
+            Engine::Runtime(session) => session.features(),
+        }
     }
 
     #[getter]
     fn outputs(&self) -> usize {
-        self.model.outputs()
+        match &self.engine {
+            Engine::Core(model) => model.outputs(),
+            Engine::Runtime(session) => session.outputs(),
+        }
     }
 
     fn infer<'py>(&mut self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let width = self.model.features();
+        let width = self.features();
         let mut out = Vec::new();
         for row in floats(rows, width)?.chunks_exact(width) {
-            out.extend(self.model.infer(row).iter().flat_map(|value| value.to_le_bytes()));
+            out.extend(self.scores(row)?.iter().flat_map(|value| value.to_le_bytes()));
         }
         Ok(PyBytes::new(py, &out))
     }
 
     /// How long each row takes, nanoseconds; the two readings of the clock are in it.
     fn time(&mut self, rows: &[u8]) -> PyResult<Vec<u64>> {
-        let width = self.model.features();
+        let width = self.features();
         let rows = floats(rows, width)?;
         let mut took = Vec::with_capacity(rows.len() / width);
         for row in rows.chunks_exact(width) {
             let start = Instant::now();
-            std::hint::black_box(self.model.infer(std::hint::black_box(row)));
+            std::hint::black_box(self.scores(std::hint::black_box(row))?);
             took.push(start.elapsed().as_nanos() as u64);
         }
         Ok(took)

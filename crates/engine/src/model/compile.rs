@@ -89,11 +89,11 @@ pub struct Program {
     pub output: Range<usize>,
 }
 
-/// Compiles a graph with one row of 32-bit floats going in.
+/// How many 32-bit floats go in.
 ///
 /// # Errors
-/// An operator or attribute that is not supported, named.
-pub fn compile(graph: &Graph) -> Result<Program, ModelError> {
+/// Something else goes in.
+pub fn features(graph: &Graph) -> Result<usize, ModelError> {
     let [input] = &graph.inputs[..] else {
         return Err(ModelError::Input(format!("{} inputs", graph.inputs.len())));
     };
@@ -107,13 +107,22 @@ pub fn compile(graph: &Graph) -> Result<Program, ModelError> {
     if features > WIDTH_MAX {
         return Err(ModelError::Input(format!("{features} features")));
     }
+    Ok(features)
+}
+
+/// Compiles a graph with one row of 32-bit floats going in.
+///
+/// # Errors
+/// An operator or attribute that is not supported, named.
+pub fn compile(graph: &Graph) -> Result<Program, ModelError> {
+    let features = features(graph)?;
     let wanted = wanted_output(graph)?;
     let mut compiler = Compiler {
         graph,
         bare: None,
         steps: Vec::new(),
         memory: vec![0.0; features + 1],
-        known: BTreeMap::from([(input.name.clone(), 0..features)]),
+        known: BTreeMap::from([(graph.inputs[0].name.clone(), 0..features)]),
     };
     for node in needed(graph, &wanted) {
         compiler.node(node)?;
@@ -194,6 +203,9 @@ impl Compiler<'_> {
             "Cast" if node.integer("to", 1) != 1 => {
                 let to = node.integer("to", 1);
                 return Err(unsupported(node, &format!("element type {to}")));
+            }
+            "Softmax" | "Concat" | "Flatten" if !matches!(node.integer("axis", 1), 1 | -1) => {
+                return Err(unsupported(node, "another axis than that of the features"));
             }
             // One row stays one row: whatever a shape says, there is nothing else to put it in.
             "Identity" | "Flatten" | "ZipMap" | "Dropout" | "Cast" | "Reshape" => {

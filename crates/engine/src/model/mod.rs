@@ -2,7 +2,8 @@
 //!
 //! A library call costs five to ten microseconds before the first multiplication. Here the graph is
 //! turned once into a short list of steps over one fixed piece of memory: no allocation, no lookup,
-//! no other thread. What is not known is refused by name, never approximated.
+//! no other thread. What is not known is refused by name, never approximated. Such a model can still be
+//! traded with: its scores are then computed outside and come in as events.
 
 mod compile;
 mod dense;
@@ -53,7 +54,15 @@ fn unsupported(node: &onnx::Node, what: &str) -> ModelError {
 pub struct Model {
     bytes: Vec<u8>,
     sha256: [u8; 32],
-    program: Program,
+    evaluator: Evaluator,
+}
+
+/// Who computes the scores.
+#[derive(Clone, Debug)]
+enum Evaluator {
+    Compiled(Box<Program>),
+    /// Somebody else, from so many features.
+    Outside(usize),
 }
 
 impl Model {
@@ -62,21 +71,54 @@ impl Model {
     /// # Errors
     /// The bytes are no model, or one with an operator that is not supported, which is named.
     pub fn compile(bytes: &[u8]) -> Result<Self, ModelError> {
+        let program = compile::compile(&Self::graph(bytes)?)?;
+        Ok(Self::over(bytes, Evaluator::Compiled(Box::new(program))))
+    }
+
+    /// A model whose scores are computed outside of the core and come in as events.
+    ///
+    /// # Errors
+    /// The bytes are no model of one row of 32-bit floats.
+    pub fn outside(bytes: &[u8]) -> Result<Self, ModelError> {
+        let features = compile::features(&Self::graph(bytes)?)?;
+        Ok(Self::over(bytes, Evaluator::Outside(features)))
+    }
+
+    fn graph(bytes: &[u8]) -> Result<onnx::Graph, ModelError> {
         if bytes.len() > MODEL_BYTES_MAX {
             return Err(ModelError::TooLarge(bytes.len()));
         }
-        let program = compile::compile(&onnx::read(bytes)?)?;
-        Ok(Self { bytes: bytes.to_vec(), sha256: Sha256::digest(bytes).into(), program })
+        Ok(onnx::read(bytes)?)
+    }
+
+    fn over(bytes: &[u8], evaluator: Evaluator) -> Self {
+        Self { bytes: bytes.to_vec(), sha256: Sha256::digest(bytes).into(), evaluator }
+    }
+
+    /// Whether its scores are computed outside.
+    pub fn is_outside(&self) -> bool {
+        matches!(self.evaluator, Evaluator::Outside(_))
+    }
+
+    /// The ONNX file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// How many features it wants.
     pub fn features(&self) -> usize {
-        self.program.features
+        match &self.evaluator {
+            Evaluator::Compiled(program) => program.features,
+            Evaluator::Outside(features) => *features,
+        }
     }
 
-    /// How many scores it gives.
+    /// How many scores it gives; 0 when they are computed outside.
     pub fn outputs(&self) -> usize {
-        self.program.output.len()
+        match &self.evaluator {
+            Evaluator::Compiled(program) => program.output.len(),
+            Evaluator::Outside(_) => 0,
+        }
     }
 
     /// SHA-256 of the file.
@@ -84,44 +126,63 @@ impl Model {
         &self.sha256
     }
 
-    /// Scores of a row: one per target, or one probability per class.
+    /// Scores of a row: one per target, or one probability per class; none when they are computed
+    /// outside.
     ///
     /// # Panics
     /// The row has another length than [`Model::features`].
     #[inline]
     pub fn infer(&mut self, row: &[f32]) -> &[f32] {
-        self.program.memory[..self.program.features].copy_from_slice(row);
-        self.program.run();
-        &self.program.memory[self.program.output.clone()]
+        let Evaluator::Compiled(program) = &mut self.evaluator else { return &[] };
+        program.memory[..program.features].copy_from_slice(row);
+        program.run();
+        &program.memory[program.output.clone()]
     }
 }
 
 impl PartialEq for Model {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        self.is_outside() == other.is_outside() && self.bytes == other.bytes
     }
 }
 
-impl Serialize for Model {
+/// Bytes that are written as one piece.
+struct Piece<B>(B);
+
+impl Serialize for Piece<&[u8]> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.bytes)
+        serializer.serialize_bytes(self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Model {
+impl<'de> Deserialize<'de> for Piece<Vec<u8>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
         impl serde::de::Visitor<'_> for Bytes {
-            type Value = Model;
+            type Value = Piece<Vec<u8>>;
 
             fn expecting(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 formatter.write_str("the bytes of an ONNX model")
             }
 
-            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Model, E> {
-                Model::compile(bytes).map_err(E::custom)
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Piece(bytes.to_vec()))
             }
         }
         deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+impl Serialize for Model {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.is_outside(), Piece(self.bytes())).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (is_outside, Piece(bytes)) = <(bool, Piece<Vec<u8>>)>::deserialize(deserializer)?;
+        let read = if is_outside { Model::outside } else { Model::compile };
+        read(&bytes).map_err(serde::de::Error::custom)
     }
 }

@@ -200,6 +200,11 @@ impl StrategyState {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn onnx_mut(&mut self) -> Option<&mut onnx::Memory> {
+        if let Self::Onnx(memory) = self { Some(memory) } else { None }
+    }
+
     /// What an ONNX strategy remembers.
     pub fn onnx(&self) -> Option<&onnx::Memory> {
         if let Self::Onnx(memory) = self { Some(memory) } else { None }

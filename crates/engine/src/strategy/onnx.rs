@@ -6,12 +6,15 @@
 //! first. A position that no signal has renewed for `horizon` is closed: the model was asked for that
 //! far and no further. A score that is no number means that model and market have parted: the
 //! strategy stops until another model is promoted.
+//!
+//! A model that is computed outside is asked for its score when the book has changed; the score is
+//! an event of its own, and the market is looked at again when it comes.
 
 use super::View;
 use super::momentum::{missing, protected_price};
 use crate::event::{Side, TimeInForce};
 use crate::model::Model;
-use crate::model::features::Features;
+use crate::model::features::{FEATURES, Features};
 use crate::risk::{Intent, PlaceIntent};
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Nanos, Quantity};
@@ -56,6 +59,10 @@ impl ModelState {
 pub struct Memory {
     features: Vec<Features>,
     model: Option<Model>,
+    /// The market whose row waits for a score from outside.
+    asked: Option<MarketId>,
+    /// The score that has just come from outside.
+    told: Option<f32>,
     /// The model's name in the registry.
     pub name: String,
     /// Whether it answers.
@@ -76,6 +83,8 @@ impl Memory {
         Self {
             features: vec![Features::default(); markets],
             model: None,
+            asked: None,
+            told: None,
             name: String::new(),
             state: ModelState::Missing,
             last_order_ns: vec![None; instruments],
@@ -89,6 +98,7 @@ impl Memory {
     pub fn promote(&mut self, name: &str, model: Model) {
         name.clone_into(&mut self.name);
         self.model = Some(model);
+        self.asked = None;
         self.state = ModelState::Running;
     }
 
@@ -107,9 +117,24 @@ impl Memory {
         self.features[market.index()].on_trade(quantity, buyer_is_maker);
     }
 
+    /// The market and the row that wait for a score from outside.
+    pub fn asked(&self) -> Option<(MarketId, &[f32; FEATURES])> {
+        let market = self.asked?;
+        Some((market, self.features[market.index()].row()?))
+    }
+
+    /// A score from outside; true when it answers what was asked.
+    pub fn tell(&mut self, market: MarketId, score: f32) -> bool {
+        let is_asked = self.asked == Some(market);
+        self.told = is_asked.then_some(score);
+        self.asked = None;
+        is_asked
+    }
+
     /// Starts a market's figures anew.
     pub fn forget(&mut self, market: MarketId) {
         self.features[market.index()].restart();
+        self.asked = self.asked.filter(|asked| *asked != market);
     }
 
     /// The signal of a changed book; `None` without a model, without enough market, or stopped.
@@ -120,13 +145,26 @@ impl Memory {
         if !view.is_active || self.state != ModelState::Running {
             return None;
         }
-        let scores = self.model.as_mut()?.infer(row);
+        let model = self.model.as_mut()?;
+        if model.is_outside() {
+            self.asked = Some(view.market);
+            return None;
+        }
+        let signal = signal(model.infer(row));
+        self.believe(signal)
+    }
+
+    /// The score that was told for this look at a market.
+    fn told(&mut self, view: &View<'_>) -> Option<f32> {
+        let signal = self.told.take()?;
+        if !view.is_active || self.state != ModelState::Running {
+            return None;
+        }
+        self.believe(signal)
+    }
+
+    fn believe(&mut self, signal: f32) -> Option<f32> {
         self.inferences += 1;
-        let signal = match scores {
-            [only] => *only,
-            [first, .., last] => last - first,
-            [] => f32::NAN,
-        };
         if !signal.is_finite() {
             self.state = ModelState::NotFinite;
             return None;
@@ -135,12 +173,19 @@ impl Memory {
     }
 }
 
+/// The signal in a model's scores: the only one, or up less down; no number without any.
+pub fn signal(scores: &[f32]) -> f32 {
+    match scores {
+        [only] => *only,
+        [first, .., last] => last - first,
+        [] => f32::NAN,
+    }
+}
+
 /// Updates the figures, asks the model, and appends an order when it says so.
 pub fn take(settings: &Settings, memory: &mut Memory, view: &View<'_>, intents: &mut Vec<Intent>) {
-    if !view.is_update {
-        return;
-    }
-    let Some(signal) = memory.signal(view) else { return };
+    let signal = if view.is_update { memory.signal(view) } else { memory.told(view) };
+    let Some(signal) = signal else { return };
     let instrument = usize::from(view.limits.instrument);
     let held = view.position_all_venues;
     let is_beyond = f64::from(signal.abs()) * 1e6 > settings.threshold_micros as f64;

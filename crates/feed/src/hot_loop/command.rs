@@ -1,8 +1,6 @@
 //! A control command as JSON in; a command of the core, and the reply with the state replaced, out.
 
 use super::orders::{self, Submitted};
-use crate::core::{hash_state, hex};
-use crate::input::Promotion;
 use engine::Engine;
 use engine::event::Command;
 use serde::{Deserialize, Serialize};
@@ -94,45 +92,14 @@ impl Reply {
     }
 }
 
-/// A promotion's payload and the state that it replaces.
-pub(super) type Promoted = (Vec<u8>, BTreeMap<&'static str, String>);
-
-/// What a promotion journals, and the state that it is going to replace; `None` for all other
-/// commands.
-///
-/// # Errors
-/// The model cannot be taken: the refusal.
-pub(super) fn promotion(
-    order: &Order,
-    bytes: &[u8],
-    engine: &Engine,
-    now_ns: Nanos,
-    bytes_max: usize,
-) -> Result<Option<Promoted>, Reply> {
-    let Told::PromoteModel { strategy, model, sha256 } = &order.command else { return Ok(None) };
-    let refuse = |code, text| Err(Reply::refused(code, text, now_ns));
-    let found = hex(&hash_state(bytes));
-    if found != *sha256 {
-        return refuse("MODEL_HASH", format!("expected the SHA-256 {sha256}, found {found}"));
+impl Order {
+    /// Strategy, model and SHA-256, if it is a promotion.
+    pub(super) fn promotion(&self) -> Option<(&str, &str, &str)> {
+        match &self.command {
+            Told::PromoteModel { strategy, model, sha256 } => Some((strategy, model, sha256)),
+            _ => None,
+        }
     }
-    if bytes.len() > bytes_max {
-        let text = format!("expected at most {bytes_max} bytes, found {}", bytes.len());
-        return refuse("MODEL_TOO_LARGE", text);
-    }
-    let (index, _) = match engine.check_model(strategy, bytes) {
-        Ok(found) => found,
-        Err(refusal) => return refuse(refusal.code, refusal.message),
-    };
-    let told = Promotion {
-        strategy: index.0,
-        model: model.clone(),
-        sha256: found,
-        actor: order.actor.clone(),
-        reason: order.reason.clone(),
-    };
-    let before = engine.models().find(|(name, _)| name == strategy);
-    let replaced = before.map(|(_, memory)| ("model", memory.name.clone())).into_iter().collect();
-    Ok(Some((told.payload(bytes), replaced)))
 }
 
 pub(super) fn parse(json: &str) -> Result<Order, String> {

@@ -8,7 +8,9 @@ use crate::input::{HEADER_SIZE_MAX, Input};
 use crate::net::{monotonic_ns, wall_ns};
 use engine::event::Channel;
 use engine::output::Output;
+use engine::strategy::onnx::signal;
 use journal::{JournalError, Writer};
+use onnxruntime::Session;
 use values::Nanos;
 
 /// Why the hot loop ends against its will.
@@ -49,6 +51,8 @@ pub(super) struct Latencies {
 
 /// Journal and core.
 pub(super) struct Machine {
+    /// By strategy: what computes a model that the core does not.
+    pub sessions: Vec<Option<Session>>,
     /// Dropped before the journal whose entries it waits for.
     pub gate: Gate,
     pub journal: Writer,
@@ -67,7 +71,19 @@ impl Machine {
         let latencies = Latencies::default();
         let clock = CoreClock::new(monotonic_ns(), wall_ns(), last_ns);
         let gate = Gate::open();
-        Machine { gate, journal, core, outputs, latencies, last_ns, clock, entries: 0, bytes: 0 }
+        let sessions = Vec::new();
+        Machine {
+            sessions,
+            gate,
+            journal,
+            core,
+            outputs,
+            latencies,
+            last_ns,
+            clock,
+            entries: 0,
+            bytes: 0,
+        }
     }
 
     /// Journals and applies one input; `outputs` then holds what is to be done. Returns the time
@@ -104,6 +120,22 @@ impl Machine {
             }
         }
         Ok(seq)
+    }
+
+    /// Asks ONNX Runtime for what the core wants to know, and journals and applies the answer;
+    /// `outputs` is then as after `take`. False when nothing was wanted.
+    #[inline]
+    pub(super) fn answer(&mut self) -> Result<bool, LoopError> {
+        let Some((strategy, market, row)) = self.core.engine().asked() else { return Ok(false) };
+        let start_ns = monotonic_ns();
+        let session = self.sessions.get_mut(usize::from(strategy.0)).and_then(Option::as_mut);
+        // No number stops the strategy, with a code that says so.
+        let signal =
+            session.map_or(f32::NAN, |session| session.infer(row).map_or(f32::NAN, signal));
+        let bits = signal.to_bits();
+        self.take(self.last_ns, &Input::Score { strategy, market, bits })?;
+        self.latencies.inference.record(monotonic_ns() - start_ns);
+        Ok(true)
     }
 
     /// Journals an input that changes nothing in the core.

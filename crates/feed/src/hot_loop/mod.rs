@@ -15,6 +15,7 @@ mod machine;
 mod measure;
 mod orders;
 mod pool;
+mod promotion;
 mod recovery;
 mod renewal;
 mod session;
@@ -38,6 +39,8 @@ use crate::net::{Waker, pin_thread, thread_id, wall_ns};
 use engine::config::CoreConfig;
 use journal::{Durability, Writer, snapshot};
 use machine::Machine;
+use onnxruntime::Session;
+use promotion::{Promoted, Workshop};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -92,10 +95,12 @@ pub struct Options {
     pub seed: u64,
     /// Sockets of the strategies that run in processes of their own.
     pub strategy_sockets: Vec<(u8, PathBuf)>,
+    /// ONNX Runtime's library, for models that the core does not compute.
+    pub onnxruntime: Option<PathBuf>,
 }
 
 enum Message {
-    Command { json: String, model: Vec<u8>, reply: SyncSender<String> },
+    Command { json: String, model: Option<Box<Promoted>>, reply: SyncSender<String> },
     Stop,
 }
 
@@ -104,9 +109,18 @@ enum Message {
 struct Shared {
     status: Mutex<Vec<u8>>,
     notes: Mutex<Vec<String>>,
+    /// Models that were replaced, to be let go of by another thread.
+    retired: Mutex<Vec<Session>>,
 }
 
 impl Shared {
+    /// Keeps what a replaced model leaves behind until a thread comes that may take its time.
+    fn retire(&self, session: Option<Session>) {
+        if let Ok(mut retired) = self.retired.try_lock() {
+            retired.extend(session);
+        }
+    }
+
     /// Keeps a line for people; dropped when somebody is just reading, because nothing waits.
     fn note(&self, line: String) {
         if let Ok(mut notes) = self.notes.try_lock() {
@@ -125,6 +139,7 @@ pub struct HotLoop {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<Result<(), LoopError>>>>,
     is_over: Arc<AtomicBool>,
+    workshop: Workshop,
 }
 
 impl HotLoop {
@@ -163,6 +178,8 @@ impl HotLoop {
             machine.gate = gate::Gate::on(commits, options.journal_stall_ns);
         }
         let shared = Arc::new(Shared::default());
+        let workshop = Workshop::new(options.onnxruntime.as_deref(), options.segment_bytes);
+        machine.sessions = workshop.sessions(machine.core.engine(), |line| shared.note(line));
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (snapshots, jobs) = sync_channel(1);
         let dir = options.journal_dir.clone();
@@ -197,16 +214,23 @@ impl HotLoop {
             let _ = writer.join();
             ended
         })?;
-        Ok(HotLoop { messages, waker, shared, thread: Mutex::new(Some(thread)), is_over })
+        Ok(HotLoop { messages, waker, shared, thread: Mutex::new(Some(thread)), is_over, workshop })
     }
 
     /// Sends a command and waits for the reply (JSON); `None` when the loop has ended or does not
-    /// answer in time. A promotion brings the `model`'s bytes; it is empty for all others.
-    pub fn command(&self, json: String, model: Vec<u8>, timeout: Duration) -> Option<String> {
+    /// answer in time. A promotion brings the `model`'s bytes, which are made ready to run here, on
+    /// the calling thread; it is empty for all others.
+    pub fn command(&self, json: String, model: &[u8], timeout: Duration) -> Option<String> {
+        let model = match self.workshop.prepare(&json, model, wall_ns()) {
+            Ok(model) => model,
+            Err(refused) => return Some(refused.text()),
+        };
         let (reply, answer) = sync_channel(1);
         self.messages.try_send(Message::Command { json, model, reply }).ok()?;
         self.waker.wake();
-        answer.recv_timeout(timeout).ok()
+        let answer = answer.recv_timeout(timeout).ok();
+        self.shared.retired.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        answer
     }
 
     /// The newest status, JSON; empty before the first.

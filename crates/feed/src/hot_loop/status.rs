@@ -165,6 +165,8 @@ struct ModelStatus<'a> {
     model: &'a str,
     sha256: String,
     state: &'static str,
+    /// Who computes it.
+    runtime: &'static str,
     inferences: u64,
     signals: u64,
 }
@@ -175,6 +177,10 @@ fn model_status<'a>((strategy, memory): (&'a str, &'a Memory)) -> ModelStatus<'a
         model: &memory.name,
         sha256: memory.model().map_or_else(String::new, |model| hex(model.sha256())),
         state: memory.state.code(),
+        runtime: match memory.model() {
+            Some(model) if model.is_outside() => "onnxruntime",
+            _ => "core",
+        },
         inferences: memory.inferences,
         signals: memory.signals,
     }

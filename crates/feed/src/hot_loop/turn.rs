@@ -7,6 +7,7 @@ use super::gate::Held;
 use super::health::Gaps;
 use super::machine::{LoopError, Machine};
 use super::pool::Pool;
+use super::promotion::Promoted;
 use super::renewal::WsChannel;
 use super::status::{self, Turns};
 use super::strategies::{Doors, messages};
@@ -410,6 +411,10 @@ impl Turn {
                 wants_reconnect,
                 is_market.then_some(start_ns),
             );
+            while machine.answer()? {
+                let start_ns = is_market.then_some(start_ns);
+                perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+            }
             if is_closing && !is_market {
                 // Events may be missing from now on: only a new subscription reconciles.
                 let error = std::io::Error::other("the venue ended the user stream");
@@ -440,6 +445,9 @@ impl Turn {
         self.machine.take(self.machine.now_ns(), input)?;
         let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
         perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+        while machine.answer()? {
+            perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+        }
         Ok(())
     }
 
@@ -539,7 +547,10 @@ impl Turn {
         while let Ok(message) = self.messages.try_recv() {
             match message {
                 Message::Command { json, model, reply } => {
-                    let answer = self.command(&json, &model)?;
+                    let answer = match model {
+                        Some(promoted) => self.promote(*promoted)?,
+                        None => self.command(&json)?,
+                    };
                     let seq = self.machine.journal.last_seq();
                     self.machine.gate.reply(monotonic_ns(), seq, answer.text(), reply);
                 }
@@ -553,35 +564,41 @@ impl Turn {
         Ok(())
     }
 
-    fn command(&mut self, json: &str, model: &[u8]) -> Result<Reply, LoopError> {
+    /// Puts a model in its place that was made ready beforehand.
+    fn promote(&mut self, promoted: Promoted) -> Result<Reply, LoopError> {
+        let Promoted { strategy, payload, model, session } = promoted;
+        let engine = self.machine.core.engine();
+        let place = match engine.strategy_for(&strategy, &model) {
+            Ok(found) => usize::from(found.0),
+            Err(refusal) => {
+                let now_ns = self.machine.now_ns().max(self.machine.last_ns());
+                return Ok(Reply::refused(refusal.code, refusal.message, now_ns));
+            }
+        };
+        let before = engine.models().find(|(name, _)| *name == strategy);
+        let replaced = before.map(|(_, memory)| ("model", memory.name.clone()));
+        self.machine.core.make_ready(model);
+        // The old one goes after the entry is written: its last answer stands before it.
+        self.take(None, &Input::Model(&payload))?;
+        let old = core::mem::replace(&mut self.machine.sessions[place], session);
+        self.shared.retire(old);
+        Ok(Reply {
+            ok: true,
+            code: "OK",
+            message: String::new(),
+            replaced: replaced.into_iter().collect(),
+            order: 0,
+            seq: self.machine.journal.last_seq(),
+            at_ns: self.machine.last_ns(),
+        })
+    }
+
+    fn command(&mut self, json: &str) -> Result<Reply, LoopError> {
         let now_ns = self.machine.now_ns().max(self.machine.last_ns());
         let order = match command::parse(json) {
             Ok(order) => order,
             Err(text) => return Ok(Reply::refused("COMMAND_UNKNOWN", text, now_ns)),
         };
-        let engine = self.machine.core.engine();
-        // An entry has to fit into a segment, with room for its header.
-        let bytes_max = (self.options.segment_bytes / 2).min(engine::model::MODEL_BYTES_MAX);
-        if !model.is_empty() {
-            match command::promotion(&order, model, engine, now_ns, bytes_max) {
-                Ok(Some((payload, replaced))) => {
-                    self.take(None, &Input::Model(&payload))?;
-                    let (seq, at_ns) = (self.machine.journal.last_seq(), self.machine.last_ns());
-                    let message = String::new();
-                    return Ok(Reply {
-                        ok: true,
-                        code: "OK",
-                        message,
-                        replaced,
-                        seq,
-                        at_ns,
-                        order: 0,
-                    });
-                }
-                Ok(None) => {}
-                Err(refusal) => return Ok(refusal),
-            }
-        }
         let translated = command::translate(&order, self.machine.core.engine(), now_ns);
         let (command, replaced) = match translated {
             Ok(found) => found,

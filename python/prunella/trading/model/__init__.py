@@ -6,5 +6,6 @@ here: the engine reads it at its start, which must not wait for what trains.
 """
 
 from prunella.trading.model.registry import Manifest, Parity, Promotion, Registry
+from prunella.trading.model.runtime import runtime_library
 
-__all__ = ["Manifest", "Parity", "Promotion", "Registry"]
+__all__ = ["Manifest", "Parity", "Promotion", "Registry", "runtime_library"]

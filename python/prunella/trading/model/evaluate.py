@@ -8,22 +8,38 @@ import numpy.typing as npt
 from prunella._core import Model
 from prunella.errors import UsageError
 from prunella.trading.model.registry import Parity
+from prunella.trading.model.runtime import runtime_library
 
 _Floats = npt.NDArray[np.float32]
 
 
 def evaluate(onnx: bytes, rows: _Floats) -> _Floats:
-    """Scores of rows by the core's evaluator; shape `(rows, targets or classes)`.
+    """Scores of rows as the engine computes them; shape `(rows, targets or classes)`.
 
     Raises:
-        UsageError: The file is no model that the core can run; the message names the operator.
+        UsageError: The file is no model that the engine can run; the message says why.
     """
     try:
-        model = Model(onnx)
+        model = _model(onnx)
         answer = model.infer(np.ascontiguousarray(rows, np.float32).tobytes())
     except ValueError as error:
         raise UsageError(str(error)) from None
     return np.frombuffer(answer, np.float32).reshape(len(rows), model.outputs)
+
+
+def _model(onnx: bytes) -> Model:
+    """By the core; what the core does not know, by ONNX Runtime, as in the engine.
+
+    Raises:
+        ValueError: Neither can.
+    """
+    try:
+        return Model(onnx)
+    except ValueError as error:
+        library = runtime_library()
+        if library is None or "is not supported by the compiled evaluator" not in str(error):
+            raise
+    return Model(onnx, library=library)
 
 
 def compare(onnx: bytes, rows: _Floats) -> Parity:
@@ -32,6 +48,7 @@ def compare(onnx: bytes, rows: _Floats) -> Parity:
     Raises:
         UsageError: The core cannot run the model, or ONNX Runtime is not installed.
     """
+    rows = np.ascontiguousarray(rows, np.float32)
     ours = evaluate(onnx, rows).astype(np.float64)
     theirs = runtime_scores(onnx, rows).astype(np.float64)
     if ours.shape != theirs.shape:
@@ -42,17 +59,22 @@ def compare(onnx: bytes, rows: _Floats) -> Parity:
 
 
 def runtime_scores(onnx: bytes, rows: _Floats) -> _Floats:
-    """The same by ONNX Runtime in Python.
+    """The same by ONNX Runtime in Python, one row at a time as in trading.
+
+    Many rows at once go through other kernels of the library's, whose last digits differ.
 
     Raises:
         UsageError: It is not installed.
     """
     runtime: Any = needed("onnxruntime")
     session = runtime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    scores = session.run(None, {session.get_inputs()[0].name: rows})[-1]
-    if isinstance(scores, list):
-        return np.array([list(each.values()) for each in scores], np.float32)
-    return np.asarray(scores, np.float32).reshape(len(rows), -1)
+    name = session.get_inputs()[0].name
+    found = []
+    for at in range(len(rows)):
+        scores = session.run(None, {name: rows[at : at + 1]})[-1]
+        # Probabilities come as one map from class to share, or as a row.
+        found.append(list(scores[0].values()) if isinstance(scores, list) else np.ravel(scores))
+    return np.array(found, np.float32)
 
 
 def needed(name: str) -> Any:

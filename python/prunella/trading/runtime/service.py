@@ -45,7 +45,7 @@ from prunella.errors import (
     UsageError,
 )
 from prunella.telemetry.serve import Pages, StatusServer
-from prunella.trading.model import Registry
+from prunella.trading.model import Registry, runtime_library
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
 from prunella.trading.runtime.settings import TradingSettings
 from prunella.trading.strategy import PythonStrategy
@@ -281,8 +281,15 @@ def _hot_loop(
         config=config,
         venues=msgspec.json.encode(venues),
         journal_dir=home.engine_journal,
-        options=msgspec.json.encode(settings.loop.raw() | {"strategy_sockets": sockets}),
+        options=msgspec.json.encode(
+            settings.loop.raw() | {"strategy_sockets": sockets, "onnxruntime": _runtime()}
+        ),
     )
+
+
+def _runtime() -> str | None:
+    library = runtime_library()
+    return None if library is None else str(library)
 
 
 def _say(line: str) -> None:
