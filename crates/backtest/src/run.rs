@@ -13,6 +13,7 @@ use crate::venue::{Fees, Markets, NO_SUCH_ORDER, Said, SimMarket};
 use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Channel, Event, Level, OrderReport, Purpose, RequestFailure};
+use engine::model::Model;
 use engine::output::{NewOrder, Output};
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -241,6 +242,19 @@ impl<'d, O: Observer> Run<'d, O> {
             submitted: None,
             settings,
         })
+    }
+
+    /// Has a strategy trade with a model from the beginning.
+    ///
+    /// # Errors
+    /// There is no such strategy, or the core does not compute the model; the text says why.
+    pub fn promote(&mut self, strategy: &str, onnx: &[u8]) -> Result<(), String> {
+        let model = Model::compile(onnx).map_err(|error| format!("{strategy}: {error}"))?;
+        let found = self.engine.strategy_for(strategy, &model);
+        let strategy = found.map_err(|refusal| refusal.message)?;
+        let event = Event::Model { strategy, name: "backtest", bytes: onnx, is_outside: false };
+        self.engine.step(self.now_ns, &event, &mut self.outputs);
+        Ok(())
     }
 
     /// Plays everything.

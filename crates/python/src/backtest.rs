@@ -5,7 +5,7 @@ use crate::observer::PythonStrategies;
 use backtest::events::Events;
 use backtest::load::{self, LoadError, Loaded};
 use backtest::record::Record;
-use backtest::run::{Run, Settings, run};
+use backtest::run::{Nobody, Observer, Run, Settings};
 use engine::config::CoreConfig;
 use engine::event::{Side, TimeInForce};
 use pyo3::prelude::*;
@@ -81,10 +81,27 @@ fn load_all(
         .collect()
 }
 
+/// ONNX files by strategy.
+type Models = Vec<(String, Vec<u8>)>;
+
+fn play<O: Observer>(
+    config: CoreConfig,
+    settings: Settings,
+    events: &[&Events],
+    models: &Models,
+    observer: O,
+) -> Result<Record, String> {
+    let mut run = Run::new(config, settings, events, observer)?;
+    for (strategy, onnx) in models {
+        run.promote(strategy, onnx)?;
+    }
+    run.play().map(|(record, _)| record)
+}
+
 /// Plays recorded markets through the core; see `prunella.trading.backtest`.
 #[pyfunction]
-#[pyo3(signature = (*, config, settings, data, cache_dir, strategies))]
-#[allow(clippy::needless_pass_by_value)] // Python hands over a list of its own.
+#[pyo3(signature = (*, config, settings, data, cache_dir, strategies, models))]
+#[allow(clippy::needless_pass_by_value)] // Python hands over lists of its own.
 pub fn run_backtest<'py>(
     py: Python<'py>,
     config: &[u8],
@@ -92,6 +109,7 @@ pub fn run_backtest<'py>(
     data: Data,
     cache_dir: Option<PathBuf>,
     strategies: Vec<(u8, Py<PyAny>)>,
+    models: Models,
 ) -> PyResult<Bound<'py, PyDict>> {
     let config = read_config(py, config)?;
     let settings: Settings = serde_json::from_slice(settings)
@@ -104,10 +122,10 @@ pub fn run_backtest<'py>(
     let begun = Instant::now();
     let events: Vec<&Events> = loaded.iter().map(|each| &each.events).collect();
     let record = if strategies.is_empty() {
-        py.detach(|| run(config, settings, &events))
+        py.detach(|| play(config, settings, &events, &models, Nobody))
     } else {
         let observer = PythonStrategies::new(strategies, config.markets.len());
-        Run::new(config, settings, &events, observer).and_then(Run::play).map(|(record, _)| record)
+        play(config, settings, &events, &models, observer)
     };
     let mut record = record.map_err(|text| {
         // An exception of the strategy itself is handed on as it is.

@@ -24,6 +24,8 @@ class Backtest:
         cache: Folder for decoded recordings; without it, they are decoded each time.
         strategies: Strategies written in Python, by the name that the configuration gives them;
             they are called in this process.
+        models: ONNX files of models by the name of the strategy of kind `onnx` that trades with
+            them from the beginning; only models that the core itself computes.
 
     Raises:
         ConfigError: Data of a venue that is not configured, or no data.
@@ -37,7 +39,9 @@ class Backtest:
         behaviour: VenueBehaviour | None = None,
         cache: Path | None = None,
         strategies: Mapping[str, Strategy] | None = None,
+        models: Mapping[str, bytes] | None = None,
     ) -> None:
+        self._models = list((models or {}).items())
         self._config = config
         self._behaviour = behaviour or VenueBehaviour()
         self._cache = cache
@@ -85,6 +89,7 @@ class Backtest:
             data=self._data,
             cache_dir=self._cache,
             strategies=[(index, strategy.handle) for index, strategy in self._strategies],
+            models=self._models,
         )
         return BacktestResult(
             found, config=self._config, behaviour=self._behaviour, data=self._data
