@@ -120,11 +120,22 @@ pub(crate) fn read_segment_header(bytes: &[u8], first_seq: u64) -> Result<Chain,
     if stored != computed {
         return Err((format!("header checksum {stored:08x}"), format!("{computed:08x}")));
     }
-    let named = u64_at(bytes, 16..24);
+    let named = first_seq_named(bytes);
     if named != first_seq {
         return Err((format!("first entry {named} in the header"), format!("{first_seq}")));
     }
     Ok(bytes[24..56].try_into().expect("32 bytes"))
+}
+
+/// The first entry that a header names, good or not; 0 where there is no header.
+pub(crate) fn first_seq_named(header: &[u8]) -> u64 {
+    if header.len() < SEGMENT_HEADER { 0 } else { u64_at(header, 16..24) }
+}
+
+/// When the entry at the start of `bytes` was written, by its unchecked header; `None` without one.
+pub(crate) fn ts_ns_named(bytes: &[u8]) -> Option<Nanos> {
+    let header = bytes.get(..ENTRY_OVERHEAD).filter(|header| published_size(header) > 0)?;
+    Some(Nanos::from_le_bytes(header[TS_NS].try_into().expect("8 bytes")))
 }
 
 #[allow(clippy::too_many_arguments, reason = "the fields of one entry")]
@@ -168,8 +179,9 @@ pub(crate) enum Found<'a> {
     Bad(String, String),
 }
 
-/// Reads the entry `seq` that should begin with `bytes`; all checks are made.
-pub(crate) fn read_entry<'a>(bytes: &'a [u8], seq: u64, before: &Chain) -> Found<'a> {
+/// Reads the entry `seq` that should begin with `bytes`; all checks are made, or with `None` all but
+/// that of the chain, which is then to be made by [`read_link`].
+pub(crate) fn read_entry<'a>(bytes: &'a [u8], seq: u64, before: Option<&Chain>) -> Found<'a> {
     if bytes.len() < ENTRY_OVERHEAD {
         return Found::Nothing;
     }
@@ -182,19 +194,29 @@ pub(crate) fn read_entry<'a>(bytes: &'a [u8], seq: u64, before: &Chain) -> Found
         Ok(entry) if entry.seq != seq => {
             Found::Bad(format!("entry number {}", entry.seq), format!("{seq}"))
         }
-        Ok(entry) => {
-            let header = (size as u32).to_le_bytes();
-            let chain = chain_of(before, header, &bytes[8..32], entry.payload);
-            if chain == entry.chain {
-                Found::Entry(entry, padded(entry.payload.len()))
-            } else {
-                Found::Bad(
-                    format!("chain {}", short_hex(&entry.chain)),
-                    format!("{} from the entries before", short_hex(&chain)),
-                )
-            }
-        }
+        Ok(entry) => match before.map_or(Ok(()), |before| check_link(bytes, &entry, before)) {
+            Ok(()) => Found::Entry(entry, padded(entry.payload.len())),
+            Err((found, expected)) => Found::Bad(found, expected),
+        },
     }
+}
+
+/// Checks that the entry at the start of `bytes`, which is good by itself, belongs after `before`;
+/// returns its chain and the bytes that it takes, or what is wrong, as (found, expected).
+pub(crate) fn read_link(bytes: &[u8], before: &Chain) -> Result<(Chain, usize), (String, String)> {
+    let entry = read_checked(bytes, published_size(bytes))?;
+    check_link(bytes, &entry, before)?;
+    Ok((entry.chain, padded(entry.payload.len())))
+}
+
+fn check_link(bytes: &[u8], entry: &Entry<'_>, before: &Chain) -> Result<(), (String, String)> {
+    let size = ((ENTRY_OVERHEAD + entry.payload.len()) as u32).to_le_bytes();
+    let chain = chain_of(before, size, &bytes[8..32], entry.payload);
+    if chain == entry.chain {
+        return Ok(());
+    }
+    let found = format!("chain {}", short_hex(&entry.chain));
+    Err((found, format!("{} from the entries before", short_hex(&chain))))
 }
 
 /// Where a good entry begins that was appended when `seq` was durable already, searched from `from`

@@ -11,17 +11,21 @@
 //! * [`Commits`] makes entries durable in groups, beside the writer, and tells how far it is.
 //! * [`Reader`] reads and checks, beside a live writer too.
 //! * [`snapshot`] keeps the last states of whatever the entries are applied to.
+//! * [`verify`] checks a whole journal, and [`retain`] forgets its oldest segments.
 //! * [`merkle`] proves that an entry is in the log, and that the log only ever grew (RFC 9162).
 
 mod ahead;
+mod beside;
 mod commit;
 mod disk;
 mod error;
 mod format;
 pub mod merkle;
 mod reader;
+pub mod retain;
 mod segment;
 pub mod snapshot;
+mod verify;
 mod writer;
 
 pub use commit::{Commits, Standby};
@@ -29,4 +33,5 @@ pub use disk::{Disk, SystemDisk};
 pub use error::JournalError;
 pub use format::{Chain, ENTRY_OVERHEAD, Entry, GENESIS, SEGMENT_HEADER};
 pub use reader::{Reader, TornTail};
+pub use verify::{Verified, verify};
 pub use writer::{Durability, Options, Recovery, SEGMENT_BYTES, Writer};

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use values::Nanos;
 
 use crate::JournalError;
+use crate::beside::Beside;
 use crate::format::{self, Chain, ENTRY_OVERHEAD, Entry, Found, GENESIS, SEGMENT_HEADER};
+use crate::retain;
 
 /// Bytes after the last good entry that a power cut left behind; a writer cuts them on opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,19 +33,22 @@ pub struct TornTail {
 /// `next` gives `None` at the end and goes on when more were appended.
 pub struct Reader {
     dir: PathBuf,
-    segment: Option<Segment>,
+    segment: Option<Arc<Segment>>,
     at: usize,
     next_seq: u64,
     chain: Chain,
     torn: Option<TornTail>,
     /// The number for which the bytes after the end were searched already.
     searched_seq: u64,
+    /// Checks the links of the chain, where this reader does not.
+    beside: Option<Beside>,
 }
 
-struct Segment {
+/// One mapped file.
+pub(crate) struct Segment {
     path: PathBuf,
     first_seq: u64,
-    map: Mmap,
+    pub map: Mmap,
 }
 
 /// Where one checked entry lies; without a borrow, so that the search for it may loop.
@@ -57,14 +63,23 @@ struct Located {
 impl Reader {
     /// Reads from the journal's first entry. An empty folder is an empty journal.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        let segments = format::list_segments(dir)?;
+        let segments = retain::kept_segments(dir)?;
         Self::at_segment(dir, segments.first().copied())
+    }
+
+    /// Leaves the links of the chain to a second thread; checksums and numbers are still checked
+    /// before an entry is given out. A bad link is told later than its entry, but always before
+    /// the `None` at the end.
+    pub fn linked_beside(mut self) -> Result<Self, JournalError> {
+        let started = Beside::start(self.at, self.next_seq, self.chain);
+        self.beside = Some(started.map_err(JournalError::io("start a thread for", &self.dir))?);
+        Ok(self)
     }
 
     /// Reads from entry `seq` on; the entries before it in its segment are checked on the way.
     /// With `seq` one after the last entry, the first `next` gives `None`.
     pub fn from(dir: &Path, seq: u64) -> Result<Self, JournalError> {
-        let segments = format::list_segments(dir)?;
+        let segments = retain::kept_segments(dir)?;
         let holder = segments.iter().rev().find(|first| **first <= seq.max(1)).copied();
         let mut reader = Self::at_segment(dir, holder.or(segments.first().copied()))?;
         while reader.next_seq < seq {
@@ -90,11 +105,18 @@ impl Reader {
             chain: GENESIS,
             torn: None,
             searched_seq: 0,
+            beside: None,
         };
-        if let Some(first_seq) = first_seq {
-            let segment = Segment::open(dir, first_seq)?;
-            reader.chain = segment.before()?;
-            reader.segment = Some(segment);
+        let Some(first_seq) = first_seq else { return Ok(reader) };
+        let segment = Segment::open(dir, first_seq)?;
+        reader.chain = segment.before()?;
+        reader.segment = Some(Arc::new(segment));
+        let (begin, before) = retain::anchor(dir)?;
+        if first_seq == begin && reader.chain != before {
+            let found = "another chain in the header of the first segment".to_owned();
+            return Err(
+                reader.damage(0, (found, "the one that the journal begins with".to_owned()))
+            );
         }
         Ok(reader)
     }
@@ -133,6 +155,12 @@ impl Reader {
         self.torn.as_ref()
     }
 
+    /// When the next entry was written, unchecked; `None` where there is none.
+    pub(crate) fn first_ns(&self) -> Option<Nanos> {
+        let bytes = self.segment.as_ref()?.map.get(self.at..)?;
+        format::ts_ns_named(bytes)
+    }
+
     /// Where the next entry will begin: the segment's first number and the byte offset.
     pub(crate) fn position(&self) -> Option<(u64, usize)> {
         self.segment.as_ref().map(|segment| (segment.first_seq, self.at))
@@ -141,14 +169,22 @@ impl Reader {
     fn advance(&mut self) -> Result<Option<Located>, JournalError> {
         loop {
             let Some(segment) = &self.segment else {
-                let Some(first) = format::list_segments(&self.dir)?.first().copied() else {
+                let Some(first) = retain::kept_segments(&self.dir)?.first().copied() else {
                     return Ok(None);
                 };
+                let is_beside = self.beside.is_some();
                 *self = Self::at_segment(&self.dir, Some(first))?;
+                if is_beside {
+                    self.beside = Some(
+                        Beside::start(self.at, self.next_seq, self.chain)
+                            .map_err(JournalError::io("start a thread for", &self.dir))?,
+                    );
+                }
                 continue;
             };
             let bytes = segment.map.get(self.at..).unwrap_or_default();
-            let bad = match format::read_entry(bytes, self.next_seq, &self.chain) {
+            let before = self.beside.is_none().then_some(&self.chain);
+            let bad = match format::read_entry(bytes, self.next_seq, before) {
                 Found::Entry(entry, taken) => {
                     let located = Located {
                         payload_at: self.at + ENTRY_OVERHEAD,
@@ -161,14 +197,35 @@ impl Reader {
                     self.at += taken;
                     self.next_seq += 1;
                     self.torn = None;
+                    if self.beside.as_ref().is_some_and(|beside| beside.is_full(self.at)) {
+                        self.hand_over()?;
+                    }
                     return Ok(Some(located));
                 }
                 Found::Nothing => None,
                 Found::Bad(found, expected) => Some((found, expected)),
             };
+            self.hand_over()?;
             if !self.turn_page(bad)? {
+                self.finish_links()?;
                 return Ok(None);
             }
+        }
+    }
+
+    /// Returns when every link up to the last entry read is checked.
+    pub(crate) fn finish_links(&mut self) -> Result<(), JournalError> {
+        self.hand_over()?;
+        self.beside.as_mut().map_or(Ok(()), Beside::finish)
+    }
+
+    /// Gives what was read since the last time to the thread that checks links, if there is one.
+    fn hand_over(&mut self) -> Result<(), JournalError> {
+        match (&mut self.beside, &self.segment) {
+            (Some(beside), Some(segment)) => {
+                beside.hand_over(segment, self.at, self.next_seq, &self.chain)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -194,7 +251,7 @@ impl Reader {
             .len() as usize;
         if bad.is_none() && length > mapped && self.at + ENTRY_OVERHEAD > mapped {
             // A writer has reopened a segment that had been cut short, and made it whole.
-            self.segment = Some(Segment::open(&self.dir, first_seq)?);
+            self.segment = Some(Arc::new(Segment::open(&self.dir, first_seq)?));
             return Ok(true);
         }
         if self.searched_seq != self.next_seq {
@@ -225,7 +282,7 @@ impl Reader {
     fn holds_entry(&self) -> bool {
         let map = self.segment.as_ref().map_or(&[][..], |segment| &segment.map);
         let bytes = map.get(self.at..).unwrap_or_default();
-        matches!(format::read_entry(bytes, self.next_seq, &self.chain), Found::Entry(..))
+        matches!(format::read_entry(bytes, self.next_seq, Some(&self.chain)), Found::Entry(..))
     }
 
     /// A segment that begins later than the entry that is missing, as (found, expected).
@@ -248,8 +305,11 @@ impl Reader {
     fn open_next(&mut self) -> Result<(), JournalError> {
         let next = Segment::open(&self.dir, self.next_seq)?;
         let before = next.before()?;
-        self.segment = Some(next);
+        self.segment = Some(Arc::new(next));
         self.at = SEGMENT_HEADER;
+        if let Some(beside) = &mut self.beside {
+            beside.begin_segment();
+        }
         if before == self.chain {
             return Ok(());
         }
@@ -258,12 +318,11 @@ impl Reader {
     }
 
     fn damage(&self, offset: usize, (found, expected): (String, String)) -> JournalError {
-        let segment = match &self.segment {
-            Some(segment) => segment.path.clone(),
-            None => format::segment_path(&self.dir, self.next_seq),
-        };
+        if let Some(segment) = &self.segment {
+            return segment.damage(self.next_seq, offset, (found, expected));
+        }
         JournalError::Damaged {
-            segment,
+            segment: format::segment_path(&self.dir, self.next_seq),
             seq: self.next_seq,
             offset: offset as u64,
             found,
@@ -284,14 +343,17 @@ impl Segment {
 
     /// The chain before the segment's first entry.
     fn before(&self) -> Result<Chain, JournalError> {
-        format::read_segment_header(&self.map, self.first_seq).map_err(|(found, expected)| {
-            JournalError::Damaged {
-                segment: self.path.clone(),
-                seq: self.first_seq,
-                offset: 0,
-                found,
-                expected,
-            }
-        })
+        format::read_segment_header(&self.map, self.first_seq)
+            .map_err(|wrong| self.damage(self.first_seq, 0, wrong))
+    }
+
+    pub(crate) fn damage(
+        &self,
+        seq: u64,
+        offset: usize,
+        (found, expected): (String, String),
+    ) -> JournalError {
+        let (segment, offset) = (self.path.clone(), offset as u64);
+        JournalError::Damaged { segment, seq, offset, found, expected }
     }
 }

@@ -88,6 +88,22 @@ pub fn newest_first(dir: &Path) -> Result<impl Iterator<Item = Snapshot>, Journa
     Ok(list(dir)?.into_iter().filter_map(|(seq, path)| read(&path, seq)))
 }
 
+/// The last entry in the oldest whole snapshot.
+pub(crate) fn oldest_seq(dir: &Path) -> Result<Option<u64>, JournalError> {
+    let heads = heads(dir)?;
+    Ok(heads.into_iter().rev().find(|(_, head)| head.is_some()).map(|(seq, _)| seq))
+}
+
+/// Each snapshot's last entry and chain, newest first; `None` for the chain of a bad one.
+pub(crate) fn heads(dir: &Path) -> Result<Vec<(u64, Option<Chain>)>, JournalError> {
+    let head = |(seq, path): (u64, PathBuf)| {
+        let chain = read(&path, seq).map(|whole| whole.chain);
+        // Beside a live writer, an old one may just have gone.
+        (chain.is_some() || path.exists()).then_some((seq, chain))
+    };
+    Ok(list(dir)?.into_iter().filter_map(head).collect())
+}
+
 /// Removes snapshots of entries after `last_seq`: what they tell of was lost, and being the newest
 /// they would push out those that are true.
 pub fn drop_after(dir: &Path, last_seq: u64) -> Result<(), JournalError> {

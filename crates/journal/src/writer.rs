@@ -15,6 +15,7 @@ use crate::commit::{self, Commits, Shared};
 use crate::disk::{Disk, SystemDisk};
 use crate::format::{self, Chain, ENTRY_OVERHEAD, GENESIS, SEGMENT_HEADER};
 use crate::reader::{Reader, TornTail};
+use crate::retain;
 use crate::segment::{self, Segment};
 
 /// Default size of a segment: a busy day makes few files, and a lost one is a small part of it.
@@ -111,7 +112,7 @@ impl Writer {
             .create(dir)
             .map_err(JournalError::io("make", dir))?;
         let lock = lock(dir)?;
-        let mut segments = format::list_segments(dir)?;
+        let mut segments = retain::kept_segments(dir)?;
         let unborn = segment::drop_unborn(dir, &mut segments)?;
         let Some(last) = segments.last().copied() else {
             let mut first = segment::prepare(dir, options)?;
@@ -291,7 +292,7 @@ impl Writer {
 }
 
 /// Takes the journal's lock, which the kernel gives back whenever and however this process ends.
-fn lock(dir: &Path) -> Result<File, JournalError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, JournalError> {
     let path = dir.join("lock");
     let mut file = OpenOptions::new()
         .read(true)

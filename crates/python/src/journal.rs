@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use journal::merkle::{self, Hash, Tree};
+use journal::retain::{self, Keep};
 use journal::{Durability, JournalError, Options, Reader, SEGMENT_BYTES, TornTail, Writer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 /// See `prunella.journal.log`.
 #[pyclass(module = "prunella._core")]
@@ -170,6 +171,63 @@ impl MerkleTree {
         let leaves = self.tree.size();
         PyValueError::new_err(format!("asked for a tree of {size} leaves, there are {leaves}"))
     }
+}
+
+/// Checks a whole journal; `progress` hears the last entry checked and may raise to end the check.
+#[pyfunction]
+#[pyo3(signature = (folder, *, progress))]
+#[allow(clippy::needless_pass_by_value)] // Python hands over objects of its own.
+pub fn check_journal<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    progress: Py<PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let mut raised = None;
+    let go_on = |seq: u64| {
+        let told = Python::attach(|py| {
+            py.check_signals()?;
+            progress.call1(py, (seq,)).map(drop)
+        });
+        raised = told.err();
+        raised.is_none()
+    };
+    let checked = py.detach(|| journal::verify(&folder, go_on));
+    let found = PyDict::new(py);
+    let Some(checked) = checked.map_err(|error| refuse(py, &error))? else {
+        return Err(raised.unwrap_or_else(|| PyValueError::new_err("the check was ended")));
+    };
+    found.set_item("first_seq", checked.first_seq)?;
+    found.set_item("last_seq", checked.last_seq)?;
+    found.set_item("chain", PyBytes::new(py, &checked.chain))?;
+    found.set_item("payload_bytes", checked.payload_bytes)?;
+    found.set_item("snapshots", checked.snapshots)?;
+    found.set_item("torn", checked.torn.as_ref().map(describe))?;
+    found.set_item("problems", checked.problems)?;
+    Ok(found)
+}
+
+/// The segments kept, oldest first: first entry, its time (`None` without entries), bytes.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
+pub fn list_segments(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<(u64, Option<i64>, u64)>> {
+    let listed = py.detach(|| retain::list(&folder)).map_err(|error| refuse(py, &error))?;
+    Ok(listed.iter().map(|one| (one.first_seq, one.first_ns, one.bytes)).collect())
+}
+
+/// Removes old segments of a journal at rest: how many, their bytes, the first entry kept.
+#[pyfunction]
+#[pyo3(signature = (folder, *, keep_bytes, since_ns))]
+#[allow(clippy::needless_pass_by_value)] // Python hands over a path of its own.
+pub fn prune_segments(
+    py: Python<'_>,
+    folder: PathBuf,
+    keep_bytes: Option<u64>,
+    since_ns: Option<i64>,
+) -> PyResult<(usize, u64, u64)> {
+    let keep = Keep { bytes: keep_bytes, since_ns };
+    let pruned = py.detach(|| retain::prune_at_rest(&folder, keep));
+    let pruned = pruned.map_err(|error| refuse(py, &error))?;
+    Ok((pruned.segments, pruned.bytes, pruned.first_seq))
 }
 
 /// The leaf hash of RFC 9162.

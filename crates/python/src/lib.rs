@@ -31,7 +31,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::journal::{
-        JournalReader, JournalWriter, MerkleTree, merkle_leaf, verify_consistency, verify_inclusion,
+        JournalReader, JournalWriter, MerkleTree, check_journal, list_segments, merkle_leaf,
+        prune_segments, verify_consistency, verify_inclusion,
     };
     #[pymodule_export]
     use super::market::check_recording;

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.journals import journal_app
 from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
@@ -30,6 +31,7 @@ ledger_app = typer.Typer(
     help="The evidence: what was seen, decided and done.", no_args_is_help=True
 )
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(journal_app, name="journal")
 app.add_typer(order_app, name="order")
 app.add_typer(models_app, name="model")
 app.add_typer(send_app, name="send")

@@ -1,6 +1,6 @@
 """Append, read, verify: entries in, numbered and chained on the disk; proofs about them out.
 
-`log` is the journal itself, `merkle` the tree and its proofs, `ledger` a journal of records under
+`log` is the journal itself, `retention` checks and shortens it, `merkle` the tree and its proofs, `ledger` a journal of records under
 signed checkpoints, `verification` the check that anyone can make offline, `bundle` chosen records
 with their proofs in one file, `proof` the auditor's own check of it, `keys` what it is signed with.
 """
@@ -16,9 +16,18 @@ from prunella.journal.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from prunella.journal.retention import (
+    Checked,
+    Pruned,
+    Segment,
+    check_journal,
+    list_segments,
+    prune_segments,
+)
 from prunella.journal.verification import Verified, verify_ledger
 
 __all__ = [
+    "Checked",
     "Checkpoint",
     "Entry",
     "Evidence",
@@ -28,13 +37,18 @@ __all__ = [
     "LedgerEntry",
     "MerkleTree",
     "Proven",
+    "Pruned",
+    "Segment",
     "Verified",
+    "check_journal",
     "ensure_key_pair",
     "export_bundle",
+    "list_segments",
     "load_private_key",
     "load_public_key",
     "merkle_leaf",
     "prove",
+    "prune_segments",
     "read",
     "read_ledger",
     "verify",

@@ -11,6 +11,7 @@ mod clock;
 mod command;
 mod gate;
 mod health;
+mod keeping;
 mod machine;
 mod measure;
 mod orders;
@@ -43,7 +44,7 @@ use onnxruntime::Session;
 use promotion::{Promoted, Workshop};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -73,6 +74,10 @@ pub struct Options {
     pub journal_dir: PathBuf,
     /// Bytes of a segment: opening reads the last one whole, so it bounds the time of a restart.
     pub segment_bytes: usize,
+    /// Older segments go when the journal has more bytes; `None` keeps all.
+    pub journal_keep_bytes: Option<u64>,
+    /// Segments whose last entry is older go; `None` keeps all.
+    pub journal_keep_ns: Option<Nanos>,
     /// What an entry must survive before an order may follow from it.
     pub durability: Durability,
     /// Trading halts when the journal gets no further for this long.
@@ -182,9 +187,10 @@ impl HotLoop {
         machine.sessions = workshop.sessions(machine.core.engine(), |line| shared.note(line));
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (snapshots, jobs) = sync_channel(1);
-        let dir = options.journal_dir.clone();
-        let notes = Arc::clone(&shared);
-        let writer = spawn("snapshots", move || write_snapshots(&dir, &jobs, &notes))?;
+        let keeper = Arc::new(keeping::Keeper::new(&options, told.from_seq, &shared, &is_over));
+        let checker = Arc::clone(&keeper);
+        spawn("journal-check", move || checker.check_older())?;
+        let writer = spawn("snapshots", move || keeper.write_snapshots(&jobs))?;
         let ends = venues.iter().flat_map(|v| [v.rest.clone(), v.stream.clone(), v.ws_api.clone()]);
         let (ends, over) = (ends.collect::<Vec<_>>(), Arc::clone(&is_over));
         spawn("resolver", move || resolve_on_request(&ends, &over))?;
@@ -287,14 +293,6 @@ fn spawn<T: Send + 'static>(
 ) -> Result<JoinHandle<T>, LoopError> {
     let builder = std::thread::Builder::new().name(name.to_owned());
     builder.spawn(work).map_err(|source| LoopError::System { doing: "start a thread", source })
-}
-
-fn write_snapshots(dir: &Path, jobs: &Receiver<turn::SnapshotJob>, shared: &Shared) {
-    while let Ok(job) = jobs.recv() {
-        if let Err(error) = snapshot::write(dir, job.seq, &job.chain, &job.state) {
-            shared.note(format!("snapshot {} was not written: {error}", job.seq));
-        }
-    }
 }
 
 /// Opens the journal, begins it when it is empty, and replays it otherwise.

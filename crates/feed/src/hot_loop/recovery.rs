@@ -5,7 +5,8 @@ use crate::core::{Core, read_config};
 use crate::input::Input;
 use engine::config::CoreConfig;
 use engine::output::{Output, Reflex};
-use journal::{Reader, snapshot};
+use journal::Reader;
+use journal::snapshot::{self, Snapshot};
 use std::collections::VecDeque;
 use std::path::Path;
 use values::{Nanos, VenueId};
@@ -58,7 +59,8 @@ impl Replay {
     }
 }
 
-/// Reads and applies the whole journal, or from its newest good snapshot on; `None` when empty.
+/// Reads and applies the whole journal, or from its newest good snapshot on; `None` when empty. The
+/// whole of a pruned journal begins with its oldest snapshot.
 ///
 /// # Errors
 /// Damage, entries of another version, or a state hash that differs from the recorded one.
@@ -82,11 +84,22 @@ fn replay_with(
     let mut told = Replay::default();
     let mut core = None;
     let mut reader = Reader::open(dir)?;
-    if from_snapshot && let Some((found, later)) = restore(dir)? {
+    let begin = if from_snapshot {
+        restore(dir)?
+    } else if reader.last_seq() > 0 {
+        // The first entries were pruned: the oldest snapshot stands for them.
+        let mut found: Vec<_> = snapshot::newest_first(dir)?.collect();
+        found.reverse();
+        restore_first(dir, found)?
+    } else {
+        None
+    };
+    if let Some((found, later)) = begin {
         told.from_seq = later.last_seq();
         told.last_seq = told.from_seq;
         (core, reader) = (Some(found), later);
     }
+    let mut reader = reader.linked_beside()?;
     let mut outputs: Vec<Output> = Vec::with_capacity(256);
     while let Some(entry) = reader.next()? {
         let fail = |source| LoopError::Core { seq: entry.seq, source };
@@ -115,10 +128,18 @@ fn replay_with(
     Ok(core.map(|core| (core, told)))
 }
 
-/// The newest snapshot that belongs to this journal, and a reader behind it. One of another
-/// history, or of another version of the state, gives way to the one before it.
+/// The newest snapshot that belongs to this journal, and a reader behind it.
 pub(crate) fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
-    for found in snapshot::newest_first(dir)? {
+    restore_first(dir, snapshot::newest_first(dir)?)
+}
+
+/// The first of these snapshots that belongs to this journal, and a reader behind it. One of another
+/// history, or of another version of the state, gives way to the next.
+fn restore_first(
+    dir: &Path,
+    snapshots: impl IntoIterator<Item = Snapshot>,
+) -> Result<Option<(Core, Reader)>, LoopError> {
+    for found in snapshots {
         let Ok(reader) = Reader::from(dir, found.seq + 1) else { continue };
         if reader.last_seq() != found.seq || reader.chain() != found.chain {
             continue;

@@ -57,6 +57,9 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         snapshot_every_s: A snapshot after this time, seconds; a restart replays at most as much.
         journal_segment_bytes: Size of the journal's files. A restart reads the last one whole, so
             it bounds how long that takes.
+        journal_keep_gb: Older segments go when the journal has more than so many GB (1e9 bytes);
+            0 keeps all. Nothing goes that the oldest kept snapshot needs after it.
+        journal_keep_days: Segments whose last entry is older go; 0 keeps all. Either limit counts.
         journal_durability: What a journal entry survives before an order may follow from it:
             `process` (kill -9 of the engine), `power` (a power cut), `replica` (the loss of the
             machine; needs a standby).
@@ -78,6 +81,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     snapshot_every_s: float = 10.0
     snapshot_every_entries: int = 100_000
     journal_segment_bytes: int = 16 * 1024 * 1024
+    journal_keep_gb: float = 0.0
+    journal_keep_days: float = 0.0
     journal_durability: Literal["process", "power", "replica"] = "process"
     journal_stall_s: float = 1.0
     seed: int = 1
@@ -93,6 +98,9 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         at_least("snapshot_every_entries", self.snapshot_every_entries, 1)
         # An entry must fit into one, and a depth snapshot of 5,000 levels has 300 kB.
         at_least("journal_segment_bytes", self.journal_segment_bytes, 1024 * 1024)
+        for name in ("journal_keep_gb", "journal_keep_days"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected 0 or more, found {getattr(self, name)}")
         if self.snapshot_every_s <= 0:
             raise ValueError(f"snapshot_every_s: expected above 0, found {self.snapshot_every_s}")
         if self.journal_stall_s <= 0:
@@ -111,6 +119,8 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "user_timeout_ms": self.user_timeout_ms,
             "quick_ack": self.quick_ack,
             "journal_segment_bytes": self.journal_segment_bytes,
+            "journal_keep_bytes": int(self.journal_keep_gb * 1e9) or None,
+            "journal_keep_ns": int(self.journal_keep_days * 86_400e9) or None,
             "journal_durability": self.journal_durability,
             "journal_stall_ns": int(self.journal_stall_s * 1e9),
             "snapshot_every_entries": self.snapshot_every_entries,
