@@ -1,4 +1,4 @@
-"""A folder in (default: the present one); durations of journal appends and of ledger work, printed.
+"""A folder in (default: the present one); durations of journal appends, syncs and ledger work out.
 
 Goal: an append of 200 B at p50 well below 1 µs. The Rust figures come from the journal's own
 example, so that no Python is in them; they include the rotation into new segments.
@@ -25,12 +25,12 @@ _TYPICAL = 200
 _ROOT = Path(__file__).parents[1]
 
 
+_CARGO = ("cargo", "run", "--quiet", "--release", "--package", "prunella-journal", "--example")
 _LINE = re.compile(r"append +(\d+) B +p50 +(\d+) +p99 +(\d+) +p99.9 +(\d+) +max +(\d+) ns of (\d+)")
 
 
 def _appends(folder: Path) -> Iterable[Latency]:
-    command = ["cargo", "run", "--quiet", "--release", "--package", "prunella-journal"]
-    example = [*command, "--example", "append_speed", "--", str(folder)]
+    example = [*_CARGO, "append_speed", "--", str(folder)]
     told = subprocess.run(example, cwd=_ROOT, check=True, capture_output=True, text=True).stdout
     for found in _LINE.findall(told):
         size, p50, p99, p999, most, count = map(int, found)
@@ -45,11 +45,24 @@ def _appends(folder: Path) -> Iterable[Latency]:
         )
 
 
+def _syncs(folder: Path) -> Iterable[Latency]:
+    """Until an entry is on the disk: each way of writing, and the journal's own group commit."""
+    command = [*_CARGO, "durability_speed", "--", str(folder), "samples"]
+    said = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for line in said.splitlines():
+        name, samples = line.split("\t")
+        yield latency(name.strip(), [int(sample) for sample in samples.split(",")])
+
+
 def figures(*, quick: bool) -> Iterable[Latency | Rate]:
-    """The figures for `prunella bench`; the appends need cargo and, at first, minutes to build."""
-    with tempfile.TemporaryDirectory(prefix="prunella-bench-") as folder:
+    """The figures for `prunella bench`; the first ones need cargo and, at first, minutes to build.
+
+    The folder is in the present one: where temporary files are may be no disk at all.
+    """
+    with tempfile.TemporaryDirectory(prefix="prunella-bench-", dir=Path.cwd()) as folder:
         if not quick and shutil.which("cargo"):
             yield from _appends(Path(folder))
+            yield from _syncs(Path(folder))
         yield from _ledger(Path(folder) / "ledger", _QUICK_RECORDS if quick else _RECORDS)
 
 
@@ -79,8 +92,8 @@ def main() -> None:
     print(describe_machine(), flush=True)
     parent = Path(sys.argv[1] if sys.argv[1:] else ".").absolute()
     with tempfile.TemporaryDirectory(dir=parent) as folder:
-        figures = (*_appends(Path(folder)), *_ledger(Path(folder) / "ledger", _RECORDS))
-        for figure in figures:
+        appends, syncs = _appends(Path(folder)), _syncs(Path(folder))
+        for figure in (*appends, *syncs, *_ledger(Path(folder) / "ledger", _RECORDS)):
             print(figure)
 
 

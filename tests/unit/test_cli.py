@@ -38,6 +38,9 @@ HELP = {
     "freeze": ("Stop the healing plane", "thaw", "--reason"),
     "thaw": ("act again", "--reason"),
     "ledger verify": ("Check the ledger offline", "first bad entry", "--checkpoint", "--key"),
+    "journal verify": ("every entry, link, segment", "first bad place", "--json"),
+    "journal ls": ("List the segments", "--json"),
+    "journal prune": ("oldest segments", "--keep-gb", "--keep-days", "--json"),
     "order submit": ("immediate-or-cancel", "--limit", "--stop", "--display", "--reduce-only"),
     "order twap": ("equal slices", "--for", "--every", "--worse-ppm-max"),
     "order vwap": ("volume curve", "--curve", "--child-max"),
@@ -156,6 +159,11 @@ def test_without_a_command_help_says_where_to_start(typed: Typed) -> None:
         ),
         (("incidents", "nope"), "no incident 'nope'; there are: none"),
         (("replay",), "{home}/journal/engine is not a folder; give the journal folder"),
+        (("journal", "verify"), "{home}/journal/engine holds no journal; give the journal folder"),
+        (
+            ("journal", "prune", "--keep-gb", "1"),
+            "{home}/journal/engine holds no journal; give the",
+        ),
         (("ledger", "verify"), "{home}/ledger holds no ledger; give the ledger folder of a stack"),
     ],
 )

@@ -1,7 +1,9 @@
 //! A folder in (default: the present one); microseconds until one 200-byte entry is on the disk out,
 //! for every way of writing that this machine has.
 //!
-//! `cargo run --release -p prunella-journal --example durability_speed -- [FOLDER]`
+//! `cargo run --release -p prunella-journal --example durability_speed -- [FOLDER [samples]]`
+//!
+//! With `samples`: one round, and each row as its name, a tab and all durations in nanoseconds.
 //!
 //! The first rows write to a file of one segment, entry after entry, each made durable before the
 //! next, as a decision that waits would be. The last rows are the journal's own group commit under
@@ -127,6 +129,11 @@ fn grouped(dir: &Path, per_second: u64) -> (Vec<u64>, Vec<u64>) {
 }
 
 fn show(name: &str, mut durations: Vec<u64>) {
+    if wants_samples() {
+        let each: Vec<String> = durations.iter().map(u64::to_string).collect();
+        println!("{name}\t{}", each.join(","));
+        return;
+    }
     durations.sort_unstable();
     let at = |share: f64| durations[((durations.len() - 1) as f64 * share) as usize] as f64 / 1e3;
     println!(
@@ -138,18 +145,24 @@ fn show(name: &str, mut durations: Vec<u64>) {
     );
 }
 
+fn wants_samples() -> bool {
+    std::env::args().nth(2).as_deref() == Some("samples")
+}
+
 fn main() {
     let parent = std::env::args().nth(1).map_or_else(|| PathBuf::from("."), PathBuf::from);
     let path = parent.join("durability_speed.file");
-    for round in 1..=2 {
-        println!("round {round}, {ENTRIES} entries of {ENTRY} B one by one:");
+    for round in 1..=if wants_samples() { 1 } else { 2 } {
+        if !wants_samples() {
+            println!("round {round}, {ENTRIES} entries of {ENTRY} B one by one:");
+        }
         show("mmap, reserved blocks, fdatasync", mapped(&path, false));
         show("mmap, zeroed blocks, fdatasync", mapped(&path, true));
         show("pwrite, zeroed blocks, fdatasync", written(&path, 0));
         show("pwrite, zeroed blocks, O_DSYNC", written(&path, libc::O_DSYNC));
         match ringed(&path) {
             Ok(durations) => show("io_uring write+fdatasync linked, zeroed", durations),
-            Err(error) => println!("io_uring is not available here: {error}"),
+            Err(error) => eprintln!("io_uring is not available here: {error}"),
         }
     }
     std::fs::remove_file(&path).expect("remove");

@@ -1,8 +1,9 @@
 """Append, read, verify: entries in, numbered and chained on the disk; proofs about them out.
 
-`log` is the journal itself, `retention` checks and shortens it, `merkle` the tree and its proofs, `ledger` a journal of records under
-signed checkpoints, `verification` the check that anyone can make offline, `bundle` chosen records
-with their proofs in one file, `proof` the auditor's own check of it, `keys` what it is signed with.
+`log` is the journal itself, `retention` checks and shortens it, `merkle` the tree and its proofs,
+`ledger` a journal of records under signed checkpoints, `verification` the check that anyone can
+make offline, `bundle` chosen records with their proofs in one file, `proof` the auditor's own check
+of it, `keys` what it is signed with.
 """
 
 from prunella.journal.bundle import Evidence, Proven, export_bundle, prove

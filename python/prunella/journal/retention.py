@@ -1,11 +1,13 @@
-"""A journal's folder in; a verdict on all of it, its segments, and what is left after a prune out."""
+"""A journal's folder in; a verdict on all of it, its segments, or less of it, out."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from prunella import _core
+from prunella._core import check_journal as _check_journal
+from prunella._core import list_segments as _list_segments
+from prunella._core import prune_segments as _prune_segments
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +84,7 @@ def check_journal(folder: Path, progress: Callable[[int], object] = lambda _: No
         >>> check_journal(folder).is_whole
         True
     """
-    return msgspec.convert(_core.check_journal(folder, progress=progress), Checked)
+    return msgspec.convert(_check_journal(folder, progress=progress), Checked)
 
 
 def list_segments(folder: Path) -> tuple[Segment, ...]:
@@ -93,7 +95,7 @@ def list_segments(folder: Path) -> tuple[Segment, ...]:
     """
     return tuple(
         Segment(first_seq=first_seq, first_ns=first_ns, size_bytes=size_bytes)
-        for first_seq, first_ns, size_bytes in _core.list_segments(folder)
+        for first_seq, first_ns, size_bytes in _list_segments(folder)
     )
 
 
@@ -110,7 +112,7 @@ def prune_segments(
     Raises:
         JournalError: Damage, or another process writes (then trying again later helps).
     """
-    segments, freed_bytes, first_seq = _core.prune_segments(
+    segments, freed_bytes, first_seq = _prune_segments(
         folder, keep_bytes=keep_bytes, since_ns=since_ns
     )
     return Pruned(segments=segments, freed_bytes=freed_bytes, first_seq=first_seq)
