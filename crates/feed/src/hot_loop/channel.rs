@@ -268,3 +268,20 @@ impl Link {
         Ok(())
     }
 }
+
+/// The combined stream of all markets of a venue.
+pub(super) fn market_streams(
+    config: &engine::config::CoreConfig,
+    venue: values::VenueId,
+) -> String {
+    let streams: Vec<String> = config
+        .markets
+        .iter()
+        .filter(|market| market.venue == venue.0)
+        .flat_map(|market| {
+            let symbol = market.symbol.to_lowercase();
+            ["depth@100ms", "trade", "bookTicker"].map(|kind| format!("{symbol}@{kind}"))
+        })
+        .collect();
+    format!("/stream?streams={}", streams.join("/"))
+}

@@ -1,7 +1,7 @@
 //! Sockets, commands and time in; orders out. One thread, and nothing on it ever waits but epoll.
 
 use super::backoff::Random;
-use super::channel::Heard;
+use super::channel::{Heard, market_streams};
 use super::command::{self, Reply};
 use super::gate::Held;
 use super::health::Gaps;
@@ -689,20 +689,6 @@ impl Turn {
 /// Binance's code for a timestamp outside of its window; such an answer is rare and short.
 fn is_timestamp_refused(body: &[u8]) -> bool {
     body.windows(5).any(|window| window == b"-1021")
-}
-
-/// The combined stream of all markets of a venue.
-fn market_streams(config: &engine::config::CoreConfig, venue: VenueId) -> String {
-    let streams: Vec<String> = config
-        .markets
-        .iter()
-        .filter(|market| market.venue == venue.0)
-        .flat_map(|market| {
-            let symbol = market.symbol.to_lowercase();
-            ["depth@100ms", "trade", "bookTicker"].map(|kind| format!("{symbol}@{kind}"))
-        })
-        .collect();
-    format!("/stream?streams={}", streams.join("/"))
 }
 
 /// Does what the core wants: encodes each request and hands it to its venue's pool.
