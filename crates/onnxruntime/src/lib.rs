@@ -39,7 +39,7 @@ pub enum RuntimeError {
 #[derive(Debug)]
 pub struct Session {
     library: &'static Library,
-    session: Owned,
+    handle: Owned,
     /// Over `row`.
     input: Owned,
     /// Over `scores`; none for a map, which the library makes anew.
@@ -70,7 +70,7 @@ impl Session {
         let mut made = Session {
             library,
             input_name: library.name(&session, |table| table.input_name, 0)?,
-            session,
+            handle: session,
             input,
             output: None,
             row,
@@ -131,7 +131,7 @@ impl Session {
         // SAFETY: one name and one value on each side, all of which outlive the call.
         let status = unsafe {
             (self.library.table().run)(
-                self.session.pointer(),
+                self.handle.pointer(),
                 null(),
                 input_names.as_ptr(),
                 inputs.as_ptr(),
@@ -141,7 +141,7 @@ impl Session {
                 &raw mut output,
             )
         };
-        let made = self.library.owned(output, self.library.table().release_value);
+        let made = Library::owned(output, self.library.table().release_value);
         if let Err(error) = self.library.check(status) {
             if is_ours {
                 core::mem::forget(made);

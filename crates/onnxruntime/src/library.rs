@@ -133,7 +133,7 @@ impl Library {
     }
 
     /// Something with its release.
-    pub fn owned(&self, handle: Handle, release: Release) -> Owned {
+    pub fn owned(handle: Handle, release: Release) -> Owned {
         Owned(handle, release)
     }
 

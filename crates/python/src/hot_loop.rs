@@ -222,6 +222,7 @@ impl HotLoop {
     /// Sends a command (JSON) with the model that it may promote; the reply (JSON), or `None` when
     /// there was none in time.
     #[pyo3(signature = (json, timeout_s, *, model = Vec::new()))]
+    #[allow(clippy::needless_pass_by_value)] // Python hands over bytes of its own.
     fn command(
         &self,
         py: Python<'_>,

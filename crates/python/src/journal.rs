@@ -177,11 +177,11 @@ impl MerkleTree {
 #[pyfunction]
 #[pyo3(signature = (folder, *, progress))]
 #[allow(clippy::needless_pass_by_value)] // Python hands over objects of its own.
-pub fn check_journal<'py>(
-    py: Python<'py>,
+pub fn check_journal(
+    py: Python<'_>,
     folder: PathBuf,
     progress: Py<PyAny>,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<Bound<'_, PyDict>> {
     let mut raised = None;
     let go_on = |seq: u64| {
         let told = Python::attach(|py| {

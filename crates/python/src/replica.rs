@@ -125,13 +125,13 @@ impl Replica {
     /// Applies at most so many new entries; how many that was, and what happened (a JSON array).
     fn follow(&mut self, py: Python<'_>, entries_max: usize) -> PyResult<(usize, String)> {
         let follower = &mut self.follower;
-        let followed = py.detach(|| {
+        let applied = py.detach(|| {
             let mut text = String::from("[");
             let count = follower.follow(entries_max, |step| tell(step, &mut text))?;
             text.push(']');
             Ok((count, text))
         });
-        followed.map_err(|error| crate::hot_loop::loop_error(py, &error))
+        applied.map_err(|error| crate::hot_loop::loop_error(py, &error))
     }
 
     /// How things stand, with so many levels of each book (JSON); empty before the first entry.

@@ -90,7 +90,7 @@ fn replay_with(
         // The first entries were pruned: the oldest snapshot stands for them.
         let mut found: Vec<_> = snapshot::newest_first(dir)?.collect();
         found.reverse();
-        restore_first(dir, found)?
+        restore_first(dir, found)
     } else {
         None
     };
@@ -130,7 +130,7 @@ fn replay_with(
 
 /// The newest snapshot that belongs to this journal, and a reader behind it.
 pub(crate) fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
-    restore_first(dir, snapshot::newest_first(dir)?)
+    Ok(restore_first(dir, snapshot::newest_first(dir)?))
 }
 
 /// The first of these snapshots that belongs to this journal, and a reader behind it. One of another
@@ -138,17 +138,17 @@ pub(crate) fn restore(dir: &Path) -> Result<Option<(Core, Reader)>, LoopError> {
 fn restore_first(
     dir: &Path,
     snapshots: impl IntoIterator<Item = Snapshot>,
-) -> Result<Option<(Core, Reader)>, LoopError> {
+) -> Option<(Core, Reader)> {
     for found in snapshots {
         let Ok(reader) = Reader::from(dir, found.seq + 1) else { continue };
         if reader.last_seq() != found.seq || reader.chain() != found.chain {
             continue;
         }
         if let Ok(core) = Core::restore(&found.payload) {
-            return Ok(Some((core, reader)));
+            return Some((core, reader));
         }
     }
-    Ok(None)
+    None
 }
 
 /// Whether a journal written with `before` may be gone on with under `now`: all but the run's
