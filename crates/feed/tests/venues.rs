@@ -284,11 +284,11 @@ fn spoil_price(bytes: &mut [u8], is_first: bool) {
 #[test]
 fn a_price_with_a_wrong_digit_is_noticed_as_far_as_a_venue_proves_prices() {
     for (name, first, last) in [
-        ("cryptofeed_COINBASE.jsonl.zst", 0, 0),
-        ("cryptofeed_KRAKEN.jsonl.zst", 0, 0),
-        ("cryptofeed_OKX.jsonl.zst", 0, 0),
-        ("binance_usdm_btcusdt_20240808.gz", 0, 0),
-        ("binance_spot_btcusdt_20240808.gz", 0, 0),
+        ("cryptofeed_COINBASE.jsonl.zst", 10, 1),
+        ("cryptofeed_KRAKEN.jsonl.zst", 12, 11),
+        ("cryptofeed_OKX.jsonl.zst", 8, 8),
+        ("binance_usdm_btcusdt_20240808.gz", 1, 0),
+        ("binance_spot_btcusdt_20240808.gz", 12, 8),
     ] {
         let Some(clean) = frames(name) else { return };
         let clean = &clean[..clean.len().min(3_000)];
@@ -363,8 +363,8 @@ fn a_spoiled_message_costs_only_the_book_that_it_names() {
     for name in ["cryptofeed_KRAKEN.jsonl.zst", "cryptofeed_OKX.jsonl.zst"] {
         let Some(mut frames) = frames(name) else { return };
         let at = books(&frames, 40)[0];
-        // The head of an OKX message and the tail of a Kraken one name the instrument.
-        let digit = frames[at].1.iter().rposition(|&byte| byte == b'.').unwrap();
+        // In the first price; the head of an OKX message and the tail of a Kraken one name it.
+        let digit = frames[at].1.iter().position(|&byte| byte == b'.').unwrap();
         frames[at].1[digit] = b'x';
         let report = check_frames(&frames).unwrap();
         assert_eq!(report.malformed, 1, "{name}");
@@ -373,7 +373,9 @@ fn a_spoiled_message_costs_only_the_book_that_it_names() {
     }
     let Some(mut frames) = frames("cryptofeed_COINBASE.jsonl.zst") else { return };
     let at = books(&frames, 40)[0];
-    frames[at].1.truncate(200);
+    let mark = br#""price_level":""#;
+    let price = frames[at].1.windows(mark.len()).position(|window| window == mark).unwrap();
+    frames[at].1[price + mark.len()] = b'x';
     let report = check_frames(&frames).unwrap();
     assert!(report.instruments.iter().all(|one| one.counters.malformed == 1), "its number is lost");
 }
