@@ -401,19 +401,12 @@ impl Turn {
                 let stamped_ns = machine.core.stamped_ns();
                 watches[venue.index()].clock.observe(machine.clock.at(start_ns), stamped_ns);
             }
-            perform(
-                machine,
-                pools,
-                poller,
-                random,
-                users,
-                request,
-                wants_reconnect,
-                is_market.then_some(start_ns),
-            );
-            while machine.answer()? {
-                let start_ns = is_market.then_some(start_ns);
+            let start_ns = is_market.then_some(start_ns);
+            loop {
                 perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+                if !machine.answer()? {
+                    break;
+                }
             }
             if is_closing && !is_market {
                 // Events may be missing from now on: only a new subscription reconciles.
