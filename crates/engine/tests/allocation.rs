@@ -5,44 +5,17 @@ mod desk;
 use desk::{Desk, MS, config, execution, maker, momentum, report};
 use engine::event::{Event, VenueOrderStatus};
 use engine::output::{NewOrder, Output};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
 use values::{MarketId, VenueId};
 
-/// The system's allocator, counting.
-struct Counting;
-
-static TAKEN: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        TAKEN.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: allocation::Counting = allocation::Counting;
 
 /// One step into reused outputs; how often memory was taken by it.
 fn taken(desk: &mut Desk, event: &Event<'_>, outputs: &mut Vec<Output>) -> u64 {
     outputs.clear();
-    let before = TAKEN.load(Ordering::Relaxed);
+    let before = allocation::taken();
     desk.engine.step(desk.now_ns, event, outputs);
-    TAKEN.load(Ordering::Relaxed) - before
+    allocation::taken() - before
 }
 
 /// What a willing venue says to the outputs of a step.

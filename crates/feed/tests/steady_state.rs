@@ -1,35 +1,15 @@
-//! A program of its own, because it counts what the whole program allocates.
+//! Messages of the market and requests of orders take no memory in the steady state.
 
 use engine::cross_check::Top;
 use engine::event::{Event, Side, TimeInForce};
 use engine::market::{Change, Diff, Market};
 use engine::output::NewOrder;
 use feed::binance::{Decoder, Frame, Instrument, Requests};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use values::{ClientOrderId, MarketId, Price, Quantity, StrategyId, VenueId};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged; only a number is counted beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the system allocator's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: allocation::Counting = allocation::Counting;
 
 fn play(decoder: &mut Decoder, market: &mut Market, bytes: &[u8]) -> Change {
     match decoder.market(bytes) {
@@ -84,9 +64,9 @@ fn live_market_and_order_requests_allocate_nothing() {
         depth.clear();
         ticker.clear();
         write!(depth, r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":{id},"u":{id},"b":[["{bid}.5","1.5"],["{gone_bid}.5","0"]],"a":[["{ask}.00000000","0.5"],["{gone_ask}.00","0.0"]]}}}}"#).unwrap();
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocation::taken();
         play(&mut decoder, &mut market, depth.as_bytes());
-        let between = ALLOCATIONS.load(Ordering::Relaxed);
+        let between = allocation::taken();
         if let Some((bid, ask)) = market.book().top() {
             let (b, a) = (bid.price, ask.price);
             let (bq, aq) = (bid.quantity, ask.quantity);
@@ -96,7 +76,7 @@ fn live_market_and_order_requests_allocate_nothing() {
             )
             .unwrap();
         }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), between, "the test itself");
+        assert_eq!(allocation::taken(), between, "the test itself");
         if !ticker.is_empty() {
             play(&mut decoder, &mut market, ticker.as_bytes());
         }
@@ -106,7 +86,7 @@ fn live_market_and_order_requests_allocate_nothing() {
             let book = r#"{"lastUpdateId":1,"bids":[["50000.5","1"]],"asks":[["70000","1"]]}"#;
             assert_eq!(play(&mut decoder, &mut market, book.as_bytes()), Change::Updated);
         } else if id > 100 {
-            counted += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            counted += allocation::taken() - before;
         }
     }
     assert!(market.counters().diffs_applied > 19_000, "{:?}", market.counters());

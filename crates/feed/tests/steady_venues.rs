@@ -1,36 +1,13 @@
 //! Reading the messages of every venue and keeping its book takes no memory once the buffers have
-//! grown. A program of its own, because its allocator counts, for each thread apart.
+//! grown.
 
 use engine::event::Event;
 use engine::market::{Market, MarketStatus};
 use engine::protocol::Protocol;
 use feed::decoder::MarketDecoder;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-struct Counting;
-
-thread_local! {
-    /// The test's own thread alone: the one that runs the tests takes memory when it likes.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; only a number is counted beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the system allocator's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: allocation::Counting = allocation::Counting;
 
 const MESSAGES: u64 = 5_000;
 const WARM_UP: usize = 500;
@@ -82,11 +59,11 @@ fn books_of_every_venue_are_kept_without_taking_memory() {
         market.on_channel_up(1);
         let mut counted = 0;
         for (count, bytes) in messages.iter().enumerate() {
-            let before = ALLOCATIONS.get();
+            let before = allocation::taken();
             let told = decoder.market(bytes.as_bytes(), |event: &Event<'_>| {
                 market.on_event(1, event);
             });
-            let taken = ALLOCATIONS.get() - before;
+            let taken = allocation::taken() - before;
             assert!(told.is_ok(), "{protocol:?}: {told:?}");
             counted += if count > WARM_UP { taken } else { 0 };
         }
