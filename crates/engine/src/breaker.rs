@@ -11,7 +11,7 @@
 //!
 //! Source: M. Nygard, *Release It!*, 2nd edition (2018), chapter 5, "Circuit Breaker".
 
-use crate::config::VenueConfig;
+use crate::limits::BreakerConfig;
 use crate::output::Reflex;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -34,7 +34,7 @@ pub enum BreakerState {
     },
 }
 
-/// One venue's breaker.
+/// The breaker of a venue or of a strategy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     state: BreakerState,
@@ -45,11 +45,11 @@ pub struct Breaker {
 
 impl Breaker {
     /// A closed breaker.
-    pub fn new(config: &VenueConfig) -> Self {
+    pub fn new(config: &BreakerConfig) -> Self {
         Self {
             state: BreakerState::Closed,
-            failures: VecDeque::with_capacity(config.breaker_failures as usize + 1),
-            backoff_ns: config.breaker_backoff_ns,
+            failures: VecDeque::with_capacity(config.failures as usize + 1),
+            backoff_ns: config.backoff_ns,
             closed_ns: Nanos::MIN / 2,
         }
     }
@@ -87,7 +87,7 @@ impl Breaker {
         &mut self,
         now_ns: Nanos,
         id: ClientOrderId,
-        config: &VenueConfig,
+        config: &BreakerConfig,
     ) -> Option<Reflex> {
         match self.state {
             BreakerState::Open { .. } => None,
@@ -96,13 +96,12 @@ impl Breaker {
             }
             BreakerState::Closed => {
                 self.failures.push_back(now_ns);
-                while self.failures.front().is_some_and(|t| *t <= now_ns - config.breaker_window_ns)
-                {
+                while self.failures.front().is_some_and(|t| *t <= now_ns - config.window_ns) {
                     self.failures.pop_front();
                 }
-                (self.failures.len() >= config.breaker_failures as usize).then(|| {
-                    if now_ns - self.closed_ns > config.breaker_window_ns {
-                        self.backoff_ns = config.breaker_backoff_ns;
+                (self.failures.len() >= config.failures as usize).then(|| {
+                    if now_ns - self.closed_ns > config.window_ns {
+                        self.backoff_ns = config.backoff_ns;
                     }
                     self.open(now_ns, config)
                 })
@@ -122,7 +121,7 @@ impl Breaker {
     }
 
     /// An order that was counted as sent never left: a probe among them would be waited for in vain.
-    pub fn withdrawn(&mut self, now_ns: Nanos, id: ClientOrderId, config: &VenueConfig) {
+    pub fn withdrawn(&mut self, now_ns: Nanos, id: ClientOrderId, config: &BreakerConfig) {
         if self.state == (BreakerState::HalfOpen { probe: Some(id) }) {
             self.forget_probe(now_ns, config);
         }
@@ -130,15 +129,22 @@ impl Breaker {
 
     /// The process began anew: a probe that was under way may never be told of, and a breaker that
     /// waits for it would stay shut for ever.
-    pub fn forget_probe(&mut self, now_ns: Nanos, config: &VenueConfig) {
+    pub fn forget_probe(&mut self, now_ns: Nanos, config: &BreakerConfig) {
         if matches!(self.state, BreakerState::HalfOpen { probe: Some(_) }) {
             self.open(now_ns, config);
         }
     }
 
-    fn open(&mut self, now_ns: Nanos, config: &VenueConfig) -> Reflex {
+    /// A probe got lost, which tells nothing: another one may go.
+    pub fn release_probe(&mut self, id: ClientOrderId) {
+        if self.state == (BreakerState::HalfOpen { probe: Some(id) }) {
+            self.state = BreakerState::HalfOpen { probe: None };
+        }
+    }
+
+    fn open(&mut self, now_ns: Nanos, config: &BreakerConfig) -> Reflex {
         self.state = BreakerState::Open { until_ns: now_ns + self.backoff_ns };
-        self.backoff_ns = (self.backoff_ns * 2).min(config.breaker_backoff_ns_max);
+        self.backoff_ns = (self.backoff_ns * 2).min(config.backoff_ns_max);
         self.failures.clear();
         Reflex::BreakerOpened
     }
@@ -148,25 +154,15 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    fn config() -> VenueConfig {
-        VenueConfig {
-            name: "primary".into(),
-            stale_after_ns: 250,
-            receive_window_ns: 1_000,
-            order_rate_per_second: 10,
-            breaker_failures: 3,
-            breaker_window_ns: 1_000,
-            breaker_backoff_ns: 100,
-            breaker_backoff_ns_max: 300,
-            protocol: crate::protocol::Protocol::default(),
-        }
+    fn config() -> BreakerConfig {
+        BreakerConfig { failures: 3, window_ns: 1_000, backoff_ns: 100, backoff_ns_max: 300 }
     }
 
     fn id(number: u32) -> ClientOrderId {
         ClientOrderId { run: 1, number }
     }
 
-    fn tripped(config: &VenueConfig) -> Breaker {
+    fn tripped(config: &BreakerConfig) -> Breaker {
         let mut breaker = Breaker::new(config);
         assert_eq!(breaker.failed(0, id(1), config), None);
         assert_eq!(breaker.failed(1, id(2), config), None);

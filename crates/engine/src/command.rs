@@ -1,7 +1,9 @@
 //! A command in; a changed trading state out. What only tightens is always taken.
 
 use crate::engine::Engine;
-use crate::event::Command;
+use crate::event::{Command, SignedAct};
+use crate::guardian::Guardian;
+use crate::limits::{LimitKind, LimitName, Scope};
 use crate::output::{Output, Reflex};
 use crate::risk::TradingState;
 use crate::schedule::ParentState;
@@ -22,6 +24,18 @@ pub enum CommandRefusal {
     OrderState,
     /// As many orders as the core keeps are open.
     OrdersFull,
+    /// A looser value without a signature.
+    LimitLooser,
+    /// The limit cannot have this value.
+    LimitValue,
+    /// The signed act has expired.
+    ActExpired,
+    /// The signed act was done before.
+    ActRepeated,
+    /// There is no such strategy, or it is not stopped.
+    StrategyNotStopped,
+    /// Only a named person may, with a reason.
+    PersonNeeded,
 }
 
 impl CommandRefusal {
@@ -34,6 +48,12 @@ impl CommandRefusal {
             Self::OrderInvalid(_) => "ORDER_INVALID",
             Self::OrderState => "ORDER_STATE",
             Self::OrdersFull => "ORDERS_FULL",
+            Self::LimitLooser => "LIMIT_LOOSER_UNSIGNED",
+            Self::LimitValue => "LIMIT_VALUE_INVALID",
+            Self::ActExpired => "ACT_EXPIRED",
+            Self::ActRepeated => "ACT_REPEATED",
+            Self::StrategyNotStopped => "STRATEGY_NOT_STOPPED",
+            Self::PersonNeeded => "PERSON_NEEDED",
         }
     }
 
@@ -46,6 +66,12 @@ impl CommandRefusal {
             Self::OrderInvalid(problem) => problem,
             Self::OrderState => "the order is in a state that does not allow it",
             Self::OrdersFull => "too many orders are open; cancel some first",
+            Self::LimitLooser => "a looser limit needs a person's signature",
+            Self::LimitValue => "the limit cannot have this value",
+            Self::ActExpired => "the signed act has expired",
+            Self::ActRepeated => "the signed act was done before",
+            Self::StrategyNotStopped => "there is no such strategy, or it is not stopped",
+            Self::PersonNeeded => "only a named person may, with a reason",
         }
     }
 }
@@ -53,7 +79,7 @@ impl CommandRefusal {
 impl Engine {
     /// Whether a command would be refused now; asked by the shell, so that the reply can say so.
     /// Refused commands change nothing.
-    pub fn refusal(&self, command: &Command) -> Option<CommandRefusal> {
+    pub fn refusal(&self, now_ns: Nanos, command: &Command) -> Option<CommandRefusal> {
         let is_unknown = |venue: VenueId| venue.index() >= self.venues.len();
         match command {
             Command::Halt(Some(venue))
@@ -79,6 +105,19 @@ impl Engine {
                 Some(_) => None,
                 None => Some(CommandRefusal::OrderUnknown),
             },
+            Command::SetLimit { name, value, signed } => {
+                self.limit_refusal(now_ns, *name, *value, signed.as_ref())
+            }
+            Command::Rearm { strategy, actor, reason } => {
+                let stopped = self.guardians.get(usize::from(strategy.0));
+                if !stopped.is_some_and(Guardian::is_stopped) {
+                    Some(CommandRefusal::StrategyNotStopped)
+                } else if actor.trim().is_empty() || reason.trim().is_empty() {
+                    Some(CommandRefusal::PersonNeeded)
+                } else {
+                    None
+                }
+            }
             _ => None,
         }
     }
@@ -89,7 +128,7 @@ impl Engine {
         command: &Command,
         outputs: &mut Vec<Output>,
     ) {
-        if self.refusal(command).is_some() {
+        if self.refusal(now_ns, command).is_some() {
             return;
         }
         match command {
@@ -133,6 +172,46 @@ impl Engine {
             Command::CancelOrder(id) => self.cancel_parent(now_ns, *id, outputs),
             Command::PauseOrder(id) => self.pause(now_ns, *id, outputs),
             Command::ResumeOrder(id) => self.unpause(now_ns, *id, outputs),
+            Command::SetLimit { name, value, signed } => {
+                self.acts_done.retain(|(_, until_ns)| *until_ns > now_ns);
+                if let Some(act) = signed {
+                    self.acts_done.push((act.nonce.clone(), act.until_ns));
+                }
+                self.set_limit(*name, *value);
+            }
+            Command::Rearm { strategy, .. } => self.guardians[usize::from(strategy.0)].rearm(),
         }
+    }
+
+    /// Why a limit may not get a value now.
+    fn limit_refusal(
+        &self,
+        now_ns: Nanos,
+        name: LimitName,
+        value: i128,
+        signed: Option<&SignedAct>,
+    ) -> Option<CommandRefusal> {
+        let is_there = self.config.limit_names().any(|known| known == name);
+        if !is_there || self.config.value_problem(name, value).is_some() {
+            return Some(CommandRefusal::LimitValue);
+        }
+        let Some(act) = signed else {
+            let is_tighter = self.config.is_tighter(name, value);
+            return (!is_tighter).then_some(CommandRefusal::LimitLooser);
+        };
+        if act.until_ns <= now_ns {
+            return Some(CommandRefusal::ActExpired);
+        }
+        let is_done = self.acts_done.iter().any(|(nonce, _)| *nonce == act.nonce);
+        is_done.then_some(CommandRefusal::ActRepeated)
+    }
+
+    fn set_limit(&mut self, name: LimitName, value: i128) {
+        self.config.set_limit(name, value);
+        if let (Scope::Venue(index), LimitKind::OrderRate) = (name.scope, name.kind) {
+            let configured = self.config.venues[usize::from(index)].order_rate_per_second;
+            self.venues[usize::from(index)].rate.configure(configured);
+        }
+        self.reserve();
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::protocol::Protocol;
 use crate::strategy::breaker::Patience;
+use crate::limits::{BreakerConfig, LimitsConfig};
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Money, Nanos, Price, Quantity};
 
@@ -28,6 +29,18 @@ pub struct VenueConfig {
     /// Whose frames it sends.
     #[serde(default)]
     pub protocol: Protocol,
+}
+
+impl VenueConfig {
+    /// When its breaker opens, and for how long.
+    pub fn breaker(&self) -> BreakerConfig {
+        BreakerConfig {
+            failures: self.breaker_failures,
+            window_ns: self.breaker_window_ns,
+            backoff_ns: self.breaker_backoff_ns,
+            backoff_ns_max: self.breaker_backoff_ns_max,
+        }
+    }
 }
 
 /// One instrument at one venue, with its limits.
@@ -191,6 +204,9 @@ pub struct CoreConfig {
     /// How orders are routed and kept.
     #[serde(default)]
     pub execution: ExecutionConfig,
+    /// All other limits, and how they are counted.
+    #[serde(default)]
+    pub limits: LimitsConfig,
 }
 
 impl CoreConfig {
@@ -239,6 +255,9 @@ impl CoreConfig {
             if market.tick.0 <= 0 || market.lot.0 <= 0 {
                 return Some(format!("market {index}: tick and lot must be positive"));
             }
+        }
+        if let Some(problem) = self.limits_problem() {
+            return Some(problem);
         }
         let mut venues = self.venues.iter();
         venues.position(|v| v.breaker_failures == 0 || v.order_rate_per_second == 0).map(|index| {

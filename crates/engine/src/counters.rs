@@ -3,9 +3,10 @@
 use crate::output::Reflex;
 use crate::reason::DenialReason;
 use serde::{Deserialize, Serialize};
+use values::StrategyId;
 
 /// How many kinds of reflexes there are.
-const REFLEXES: usize = 7;
+const REFLEXES: usize = 11;
 
 /// Counts of one venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,16 +52,38 @@ pub struct Counters {
     pub venues: Vec<VenueCounters>,
     /// Times that the kill switch was thrown.
     pub kills: u64,
-    denied: [u64; DenialReason::ALL.len()],
+    denied: Vec<u64>,
+    observed: Vec<u64>,
+    strategies: Vec<[u64; REFLEXES]>,
 }
 
 impl Counters {
-    pub(crate) fn new(venues: usize) -> Self {
+    pub(crate) fn new(venues: usize, strategies: usize) -> Self {
         Self {
             venues: vec![VenueCounters::default(); venues],
             kills: 0,
-            denied: [0; DenialReason::ALL.len()],
+            denied: vec![0; DenialReason::ALL.len()],
+            observed: vec![0; DenialReason::ALL.len()],
+            strategies: vec![[0; REFLEXES]; strategies],
         }
+    }
+
+    /// How many intents would have been denied for a reason that only counts.
+    pub fn observed(&self, reason: DenialReason) -> u64 {
+        self.observed[reason as usize]
+    }
+
+    pub(crate) fn observe(&mut self, reason: DenialReason) {
+        self.observed[reason as usize] += 1;
+    }
+
+    /// How often a reflex acted on a strategy.
+    pub fn strategy_reflex(&self, strategy: StrategyId, reflex: Reflex) -> u64 {
+        self.strategies[usize::from(strategy.0)][reflex as usize]
+    }
+
+    pub(crate) fn act_on_strategy(&mut self, strategy: StrategyId, reflex: Reflex) {
+        self.strategies[usize::from(strategy.0)][reflex as usize] += 1;
     }
 
     /// How many intents were denied for a reason.

@@ -3,7 +3,9 @@
 use crate::breaker::Breaker;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
+use crate::equity::Equity;
 use crate::event::{Channel, Event};
+use crate::guardian::Guardian;
 use crate::market::{Change, Market, MarketStatus, PartKind};
 use crate::model::Model;
 use crate::order::{FillLog, OrderTable};
@@ -102,6 +104,12 @@ pub struct Engine {
     /// market and side.
     pub(crate) retry_ns: Vec<Nanos>,
     pub(crate) counters: Counters,
+    /// What is watched of each strategy.
+    pub(crate) guardians: Vec<Guardian>,
+    /// How profits have moved: one for each of [`CoreConfig::scopes`] but markets.
+    pub(crate) equities: Vec<Equity>,
+    /// Signed acts that are done, until they expire: each is good once.
+    pub(crate) acts_done: Vec<(String, Nanos)>,
     /// SHA-256 over this field before and each output since the run began.
     output_chain: [u8; 32],
     #[serde(skip)]
@@ -121,7 +129,7 @@ impl Engine {
             panic!("the configuration cannot be traded with: {problem}");
         }
         let venues = config.venues.iter().map(|venue| VenueState {
-            breaker: Breaker::new(venue),
+            breaker: Breaker::new(&venue.breaker()),
             rate: OrderRate::new(venue.order_rate_per_second),
             is_user_up: false,
             user_lost_ns: None,
@@ -165,7 +173,16 @@ impl Engine {
             parents: Parents::default(),
             orders_made: 0,
             retry_ns: vec![0; (config.strategies.len() + 1) * config.markets.len() * 2],
-            counters: Counters::new(config.venues.len()),
+            counters: Counters::new(config.venues.len(), config.strategies.len() + 1),
+            guardians: vec![
+                Guardian::new(
+                    config.limits.strategy_breaker.as_ref(),
+                    config.markets.len()
+                );
+                config.strategies.len() + 1
+            ],
+            equities: vec![Equity::default(); config.scopes().count() - config.markets.len()],
+            acts_done: Vec::new(),
             state: TradingState::Active,
             is_shutting_down: false,
             active_venue: VenueId(0),
@@ -209,7 +226,8 @@ impl Engine {
     }
 
     /// Takes all memory that trading needs, so that a step takes none.
-    fn reserve(&mut self) {
+    pub(crate) fn reserve(&mut self) {
+        self.reserve_guardians();
         self.orders.reserve();
         self.parents.reserve();
         self.intents.reserve(16);

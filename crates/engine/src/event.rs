@@ -191,6 +191,24 @@ pub enum Command {
     PauseOrder(u32),
     /// Let it go on.
     ResumeOrder(u32),
+    /// Put a limit's value in force; a looser one needs a person's signature.
+    SetLimit {
+        /// Which.
+        name: crate::limits::LimitName,
+        /// The new value: a count, or raw 1e-9.
+        value: i128,
+        /// Who signed it, when somebody did; the shell has verified the signature.
+        signed: Option<SignedAct>,
+    },
+    /// A person lets a strategy go on that the throttle of repeated executions has stopped.
+    Rearm {
+        /// Which strategy.
+        strategy: values::StrategyId,
+        /// The person's name.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What of an order that the core keeps is to change; what is not given stays.
@@ -221,6 +239,19 @@ pub enum StrategyTold<'a> {
         /// Where, and what.
         wishes: &'a [(MarketId, Intent)],
     },
+}
+
+/// A person's signature over one act.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SignedAct {
+    /// Whose key it was, by its name in the file of allowed keys.
+    pub person: String,
+    /// Makes the act good once.
+    pub nonce: String,
+    /// Until when it is good.
+    pub until_ns: Nanos,
+    /// Ed25519 over the act's text, hexadecimal.
+    pub signature: String,
 }
 
 /// What happened. Every event has been journaled as raw bytes before the core is told.

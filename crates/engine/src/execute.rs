@@ -124,12 +124,13 @@ impl Engine {
         if now_ns < self.retry_ns[slot] {
             return;
         }
-        match check(intent, &self.situation(now_ns, market)) {
+        match self.gate(now_ns, market, strategy, intent, outputs) {
             Ok(()) => self.place(now_ns, market, strategy, 0, intent, outputs),
             Err(reason) => {
                 self.retry_ns[slot] = now_ns + RETRY_NS;
                 self.counters.deny(reason);
                 outputs.push(Output::Denied { market, strategy, reason });
+                self.strategy_denied(now_ns, strategy, reason, outputs);
             }
         }
     }
@@ -176,6 +177,8 @@ impl Engine {
         let venue = self.venue_of(market).index();
         self.venues[venue].breaker.sent(new.client_order_id);
         self.venues[venue].rate.sent(now_ns);
+        let guardian = &mut self.guardians[usize::from(strategy.0)];
+        guardian.sent(now_ns, new.client_order_id, market, intent);
         self.counters.venues[venue].submitted += 1;
         self.orders.insert(Order { parent, ..Order::new(new, now_ns) });
         outputs.push(Output::Place(new));
@@ -210,7 +213,7 @@ impl Engine {
             is_fresh: self.is_fresh(now_ns, market),
             breaker_passes: venue.breaker.lets_pass(),
             rate_passes: now_ns >= venue.held_until_ns && venue.rate.lets_pass(now_ns),
-            reference: state.market.microprice(),
+            reference: state.market.microprice().filter(|price| price.0 > 0),
             position: state.position.quantity(),
             buying: Quantity(buying),
             selling: Quantity(selling),
@@ -260,6 +263,7 @@ impl Engine {
         let reflex = self.venues[venue.index()].breaker.succeeded(now_ns, id);
         self.note(venue, reflex, outputs);
         self.take_in(now_ns, market, &applied, outputs);
+        self.strategy_answered(now_ns, id, outputs);
         self.finish_reconciliation(venue, outputs);
         if applied.ended.is_some() {
             if parent > 0 {
@@ -330,7 +334,9 @@ impl Engine {
                 quantity: done.quantity,
                 fee: done.fee,
             });
+            self.strategy_executed(now_ns, &new, outputs);
         }
+        let state = &mut self.markets[market.index()];
         if applied.is_missing_fills || state.fills.is_filling() {
             state.my_trades.want(now_ns);
         }
@@ -408,10 +414,11 @@ impl Engine {
         }
         let slot = self.retry_slot(new.strategy, new.market, new.side);
         self.retry_ns[slot] = now_ns + RETRY_NS;
+        self.strategy_refused(now_ns, &new, failure, is_answer, outputs);
         if failure == RequestFailure::Withdrawn {
             // Our own act: no word on the venue's health, but a probe that never left is over.
-            let config = &self.config.venues[venue.index()];
-            self.venues[venue.index()].breaker.withdrawn(now_ns, id, config);
+            let config = self.config.venues[venue.index()].breaker();
+            self.venues[venue.index()].breaker.withdrawn(now_ns, id, &config);
             return;
         }
         let reflex = if is_answer {
@@ -508,7 +515,11 @@ impl Engine {
         }
         situation.orders_open = situation.orders_open.saturating_sub(1);
         let intent = PlaceIntent { side, price, quantity, time_in_force };
-        if check(&intent, &situation).is_err() || !self.orders.advance(id, OrderState::Submitted) {
+        let is_stopped = self.guardians[usize::from(new.strategy.0)].is_stopped();
+        if is_stopped
+            || check(&intent, &situation).is_err()
+            || !self.orders.advance(id, OrderState::Submitted)
+        {
             return false;
         }
         if let Some(order) = self.orders.get_open_mut(id) {
@@ -542,7 +553,7 @@ impl Engine {
         id: ClientOrderId,
     ) -> Option<Reflex> {
         let breaker: &mut Breaker = &mut self.venues[venue.index()].breaker;
-        breaker.failed(now_ns, id, &self.config.venues[venue.index()])
+        breaker.failed(now_ns, id, &self.config.venues[venue.index()].breaker())
     }
 
     /// Counts and records a reflex, if there was one.

@@ -21,7 +21,7 @@ impl Engine {
     /// was made, and cannot have.
     pub fn forbids(&self, now_ns: Nanos, id: ClientOrderId) -> Option<DenialReason> {
         let Some(order) = self.orders.get(id) else { return Some(DenialReason::StateHalted) };
-        let market = order.new.market;
+        let (market, strategy) = (order.new.market, usize::from(order.new.strategy.0));
         let venue = &self.venues[self.venue_of(market).index()];
         let state = if venue.is_halted { TradingState::Halted } else { self.trading_state() };
         let denied = [
@@ -35,8 +35,11 @@ impl Engine {
             (matches!(venue.breaker.state(), BreakerState::Open { .. }), DenialReason::BreakerOpen),
             (!venue.is_user_up, DenialReason::ChannelUserDown),
             (now_ns < venue.held_until_ns, DenialReason::RateOrders),
+            (self.guardians[strategy].is_stopped(), DenialReason::StrategyThrottled),
         ];
-        denied.into_iter().find(|(is_so, _)| *is_so).map(|(_, reason)| reason)
+        let limits = &self.config.limits;
+        let mut denied = denied.into_iter();
+        denied.find(|(is_so, reason)| *is_so && !limits.observes(*reason)).map(|(_, reason)| reason)
     }
 
     /// Whether nothing on the order's side can take the position past zero. The order itself is

@@ -28,6 +28,8 @@ impl Engine {
             let reflex = state.breaker.tick(now_ns);
             self.note(venue, reflex, outputs);
         }
+        self.tick_guardians(now_ns, outputs);
+        self.update_equities(now_ns);
         for index in 0..self.orders.open().len() {
             let order = &self.orders.open()[index];
             if order.state == OrderState::Submitted

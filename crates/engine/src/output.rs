@@ -42,6 +42,14 @@ pub enum Reflex {
     Killed,
     /// The user stream was away for too long: everything of ours there is cancelled.
     UserLost,
+    /// A strategy asked again and again for what it must not have: its breaker opened.
+    StrategyBreakerOpened,
+    /// A strategy may send one probe order.
+    StrategyBreakerHalfOpen,
+    /// The strategy's probe was taken.
+    StrategyBreakerClosed,
+    /// A strategy traded the same way too often: stopped until a person re-arms it.
+    StrategyStopped,
 }
 
 impl Reflex {
@@ -55,6 +63,10 @@ impl Reflex {
             Self::BreakerClosed => "breaker_closed",
             Self::Killed => "killed",
             Self::UserLost => "user_lost",
+            Self::StrategyBreakerOpened => "strategy_breaker_opened",
+            Self::StrategyBreakerHalfOpen => "strategy_breaker_half_open",
+            Self::StrategyBreakerClosed => "strategy_breaker_closed",
+            Self::StrategyStopped => "strategy_stopped",
         }
     }
 }
@@ -175,5 +187,21 @@ pub enum Output {
         strategy: StrategyId,
         /// What its breaker lets through now.
         gate: Gate,
+    },
+    /// For the record: a reflex acted on a strategy.
+    StrategyReflex {
+        /// Whose.
+        strategy: StrategyId,
+        /// Which.
+        reflex: Reflex,
+    },
+    /// For the record: this check would have denied, and only counts.
+    Observed {
+        /// Where.
+        market: MarketId,
+        /// Whose intent.
+        strategy: StrategyId,
+        /// What would have been the reason.
+        reason: DenialReason,
     },
 }

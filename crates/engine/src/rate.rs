@@ -34,6 +34,15 @@ impl OrderRate {
         Self { configured, sent_ns, leases: Vec::new() }
     }
 
+    /// Another configured rate; leases stay.
+    pub fn configure(&mut self, configured: u32) {
+        self.configured = configured;
+        self.sent_ns.reserve((configured as usize + 1).saturating_sub(self.sent_ns.len()));
+        while self.sent_ns.len() > configured as usize {
+            self.sent_ns.pop_front();
+        }
+    }
+
     /// Orders a second allowed now.
     pub fn limit(&self, now_ns: Nanos) -> u32 {
         let running = self.leases.iter().filter(|lease| now_ns < lease.until_ns);

@@ -8,10 +8,15 @@ macro_rules! reasons {
             serde::Serialize, serde::Deserialize,
         )]
         pub enum DenialReason {
-            $($(#[$doc])* $name,)*
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
         }
 
         impl DenialReason {
+            /// The reason of a stable code.
+            pub fn of(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.code() == code)
+            }
+
             /// Every reason, in order.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -66,4 +71,60 @@ reasons! {
     NothingToReduce = "NOTHING_TO_REDUCE",
     /// The strategy's own process is late, silent, flooding or gone: its breaker is open.
     StrategyUnsound = "STRATEGY_UNSOUND",
+    /// The order is larger than its strategy may send.
+    QuantityStrategy = "QUANTITY_STRATEGY_LIMIT",
+    /// Price times quantity is more than its strategy may send.
+    NotionalStrategy = "NOTIONAL_STRATEGY_LIMIT",
+    /// The price is further from the reference than its strategy's collar allows.
+    CollarStrategy = "PRICE_STRATEGY_COLLAR",
+    /// The instrument's position over all venues, with all working orders, would pass its limit.
+    PositionInstrument = "POSITION_INSTRUMENT_LIMIT",
+    /// A position of the scope has no price yet, so its exposure is not known.
+    ExposureUnpriced = "EXPOSURE_UNPRICED",
+    /// The gross exposure of everything would pass its limit.
+    GrossAccount = "EXPOSURE_GROSS_ACCOUNT_LIMIT",
+    /// The gross exposure at the venue would pass its limit.
+    GrossVenue = "EXPOSURE_GROSS_VENUE_LIMIT",
+    /// The gross exposure in the instrument would pass its limit.
+    GrossInstrument = "EXPOSURE_GROSS_INSTRUMENT_LIMIT",
+    /// The gross exposure of the strategy would pass its limit.
+    GrossStrategy = "EXPOSURE_GROSS_STRATEGY_LIMIT",
+    /// The net exposure of everything would pass its limit.
+    NetAccount = "EXPOSURE_NET_ACCOUNT_LIMIT",
+    /// The net exposure at the venue would pass its limit.
+    NetVenue = "EXPOSURE_NET_VENUE_LIMIT",
+    /// The net exposure in the instrument would pass its limit.
+    NetInstrument = "EXPOSURE_NET_INSTRUMENT_LIMIT",
+    /// The net exposure of the strategy would pass its limit.
+    NetStrategy = "EXPOSURE_NET_STRATEGY_LIMIT",
+    /// The venue's loss since the start of the run is at its limit.
+    LossVenue = "LOSS_VENUE_LIMIT",
+    /// The instrument's loss since the start of the run is at its limit.
+    LossInstrument = "LOSS_INSTRUMENT_LIMIT",
+    /// The strategy's loss since the start of the run is at its limit.
+    LossStrategy = "LOSS_STRATEGY_LIMIT",
+    /// The loss since 00:00 UTC is at the account's limit.
+    DailyAccount = "LOSS_DAILY_ACCOUNT_LIMIT",
+    /// The loss since 00:00 UTC is at the venue's limit.
+    DailyVenue = "LOSS_DAILY_VENUE_LIMIT",
+    /// The loss since 00:00 UTC is at the instrument's limit.
+    DailyInstrument = "LOSS_DAILY_INSTRUMENT_LIMIT",
+    /// The loss since 00:00 UTC is at the strategy's limit.
+    DailyStrategy = "LOSS_DAILY_STRATEGY_LIMIT",
+    /// The distance from the account's highest profit is at its limit.
+    DrawdownAccount = "DRAWDOWN_ACCOUNT_LIMIT",
+    /// The distance from the venue's highest profit is at its limit.
+    DrawdownVenue = "DRAWDOWN_VENUE_LIMIT",
+    /// The distance from the instrument's highest profit is at its limit.
+    DrawdownInstrument = "DRAWDOWN_INSTRUMENT_LIMIT",
+    /// The distance from the strategy's highest profit is at its limit.
+    DrawdownStrategy = "DRAWDOWN_STRATEGY_LIMIT",
+    /// The strategy has sent too many orders in the last second.
+    RateStrategy = "RATE_STRATEGY",
+    /// The strategy has sent the same order too often within the window.
+    RateDuplicate = "RATE_DUPLICATE",
+    /// The strategy's breaker is open.
+    StrategyBreakerOpen = "STRATEGY_BREAKER_OPEN",
+    /// The strategy has traded the same way too often; a named person has to re-arm it.
+    StrategyThrottled = "STRATEGY_THROTTLED",
 }

@@ -39,13 +39,14 @@ impl Engine {
     pub(crate) fn restarted(&mut self, now_ns: Nanos) {
         self.is_shutting_down = false;
         for (venue, config) in self.venues.iter_mut().zip(&self.config.venues) {
-            venue.breaker.forget_probe(now_ns, config);
+            venue.breaker.forget_probe(now_ns, &config.breaker());
             venue.is_user_up = false;
             venue.user_lost_ns = Some(now_ns);
             venue.stage = Stage::Waiting;
             venue.freshness = Freshness::Never;
             venue.account = Request::default();
         }
+        self.guardians_restarted(now_ns);
         for market in &mut self.markets {
             market.market.on_channel_down();
             market.fresh_ns = now_ns;

@@ -11,6 +11,7 @@
 
 use crate::config::MarketConfig;
 use crate::event::{Side, TimeInForce};
+use crate::limits::LimitsConfig;
 use crate::reason::DenialReason;
 use crate::schedule::ParentSpec;
 use values::{ClientOrderId, Money, Price, Quantity, notional};
@@ -108,9 +109,29 @@ pub struct Situation<'a> {
 /// # Errors
 /// The first reason, in the order of the reference page.
 pub fn check(intent: &PlaceIntent, at: &Situation<'_>) -> Result<(), DenialReason> {
+    verdict(intent, at, &LimitsConfig::default(), |_| {})
+}
+
+/// The same with some checks in observe-only: they tell `observe` what they would have denied.
+///
+/// # Errors
+/// The first reason that is not in observe-only.
+pub fn verdict(
+    intent: &PlaceIntent,
+    at: &Situation<'_>,
+    config: &LimitsConfig,
+    mut observe: impl FnMut(DenialReason),
+) -> Result<(), DenialReason> {
     let reduces = reduces(intent, at);
     let limits = at.limits;
-    let deny = |denied: bool, reason: DenialReason| if denied { Err(reason) } else { Ok(()) };
+    let mut deny = |denied: bool, reason: DenialReason| {
+        if denied && config.observes(reason) {
+            observe(reason);
+        } else if denied {
+            return Err(reason);
+        }
+        Ok(())
+    };
     deny(at.state == TradingState::Halted, DenialReason::StateHalted)?;
     deny(at.state == TradingState::Reducing && !reduces, DenialReason::StateReducing)?;
     deny(!at.is_reconciled, DenialReason::StateNotReconciled)?;
@@ -140,7 +161,7 @@ pub fn check(intent: &PlaceIntent, at: &Situation<'_>) -> Result<(), DenialReaso
 }
 
 /// The position on the intent's side, should it and everything open there fill.
-fn worst_position(intent: &PlaceIntent, at: &Situation<'_>) -> i128 {
+pub(crate) fn worst_position(intent: &PlaceIntent, at: &Situation<'_>) -> i128 {
     let quantity = i128::from(intent.quantity.0);
     match intent.side {
         Side::Buy => i128::from(at.position.0) + i128::from(at.buying.0) + quantity,
@@ -149,11 +170,11 @@ fn worst_position(intent: &PlaceIntent, at: &Situation<'_>) -> i128 {
 }
 
 /// Whether the intent can only make the position smaller, whatever else fills on its side.
-fn reduces(intent: &PlaceIntent, at: &Situation<'_>) -> bool {
+pub(crate) fn reduces(intent: &PlaceIntent, at: &Situation<'_>) -> bool {
     worst_position(intent, at) <= 0
 }
 
-fn is_outside(price: Price, reference: Price, collar_ppm: u32) -> bool {
+pub(crate) fn is_outside(price: Price, reference: Price, collar_ppm: u32) -> bool {
     let distance = (i128::from(price.0) - i128::from(reference.0)).abs();
     distance * MILLION > i128::from(reference.0) * i128::from(collar_ppm)
 }

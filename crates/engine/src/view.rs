@@ -4,6 +4,9 @@ use crate::breaker::BreakerState;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
 use crate::engine::{Engine, Freshness};
+use crate::equity::Equity;
+use crate::guardian::Guardian;
+use crate::limits::Scope;
 use crate::market::Market;
 use crate::order::{Order, OrderState, OrderTable};
 use crate::position::Position;
@@ -85,17 +88,17 @@ impl Engine {
 
     /// Profit of what was closed, all markets, before fees.
     pub fn realised(&self) -> Money {
-        Money(self.markets.iter().map(|state| state.position.realised().0).sum())
+        self.realised_of(Scope::Account)
     }
 
     /// Profit that closing everything at the marks would realise.
     pub fn unrealised(&self) -> Money {
-        Money(self.markets.iter().map(|state| state.position.unrealised(state.mark).0).sum())
+        self.unrealised_of(Scope::Account)
     }
 
     /// Everything won since the start of the run, fees taken off.
     pub fn profit(&self) -> Money {
-        Money(self.markets.iter().map(|state| state.position.profit(state.mark).0).sum())
+        self.profit_of(Scope::Account)
     }
 
     /// A venue's breaker.
@@ -131,5 +134,15 @@ impl Engine {
     /// New orders a second that a venue may get now, leases counted.
     pub fn order_rate(&self, venue: VenueId, now_ns: Nanos) -> u32 {
         self.venues[venue.index()].rate.limit(now_ns)
+    }
+
+    /// What is watched of a strategy.
+    pub fn guardian(&self, strategy: StrategyId) -> &Guardian {
+        &self.guardians[usize::from(strategy.0)]
+    }
+
+    /// How the profit of a scope has moved; a market's is the account's.
+    pub fn equity(&self, scope: Scope) -> &Equity {
+        &self.equities[self.equity_index(scope)]
     }
 }

@@ -60,7 +60,7 @@ fn desk() -> Desk {
 }
 
 fn submit(desk: &mut Desk, spec: ParentSpec) -> Vec<Output> {
-    assert_eq!(desk.engine.refusal(&Command::Submit(spec)), None);
+    assert_eq!(desk.engine.refusal(desk.now_ns, &Command::Submit(spec)), None);
     desk.command(&Command::Submit(spec))
 }
 
@@ -347,7 +347,7 @@ fn cancelled_parent_waits_for_the_end_of_its_child() {
     assert_eq!(desk.engine.parents().open()[0].state, ParentState::Ending);
     end(&mut desk, &new, VenueOrderStatus::Canceled, 0);
     assert_eq!(ended(&desk, 1).end, Some(EndReason::Canceled));
-    assert!(desk.engine.refusal(&Command::CancelOrder(1)).is_some());
+    assert!(desk.engine.refusal(desk.now_ns, &Command::CancelOrder(1)).is_some());
 }
 
 #[test]

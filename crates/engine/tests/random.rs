@@ -238,7 +238,9 @@ impl Life {
                 | Output::Reflex { .. }
                 | Output::Offered { .. }
                 | Output::Parent { .. }
-                | Output::StrategyGate { .. } => {}
+                | Output::StrategyGate { .. }
+                | Output::StrategyReflex { .. }
+                | Output::Observed { .. } => {}
             }
         }
         for market in 0..2 {

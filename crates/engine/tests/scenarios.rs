@@ -292,7 +292,7 @@ fn lease_slows_orders_down_and_lapses_in_the_core() {
     let until_ns = desk.now_ns + 1_000 * MS;
     let lease =
         |per_second| Command::SetOrderRate { venue: V, per_second, until_ns, lease: "shed".into() };
-    assert!(desk.engine.refusal(&lease(20)).is_some());
+    assert!(desk.engine.refusal(desk.now_ns, &lease(20)).is_some());
     desk.command(&lease(1));
     let outputs = desk.tick(M, 1);
     assert_eq!(placed(&outputs).len(), 1);

@@ -83,7 +83,11 @@ impl Engine {
         for offer in offers.as_slice().iter().filter(|offer| offer.share > Quantity::ZERO) {
             let intent = PlaceIntent { price: offer.limit, quantity: offer.share, ..want.intent };
             // A second part may find the room gone that both counted on.
-            match check(&intent, &self.situation_of(now_ns, offer.market, want)) {
+            let checked = check(&intent, &self.situation_of(now_ns, offer.market, want));
+            let passed = checked.and_then(|()| {
+                self.gate_scopes(now_ns, offer.market, want.strategy, &intent, outputs)
+            });
+            match passed {
                 Ok(()) => {
                     let (strategy, parent) = (want.strategy, want.parent);
                     self.place(now_ns, offer.market, strategy, parent, &intent, outputs);

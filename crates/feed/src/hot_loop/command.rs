@@ -2,10 +2,11 @@
 
 use super::orders::{self, Submitted};
 use engine::Engine;
-use engine::event::Command;
+use engine::event::{Command, SignedAct};
+use engine::limits::LimitKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use values::{Nanos, VenueId};
+use values::{Money, Nanos, Price, StrategyId, VenueId};
 
 /// The commands that the engine knows, in the words of `prunella.control`.
 #[derive(Debug, Deserialize)]
@@ -57,6 +58,15 @@ enum Told {
         strategy: String,
         model: String,
         sha256: String,
+    },
+    SetLimit {
+        name: String,
+        value: String,
+        #[serde(default)]
+        signed: Option<SignedAct>,
+    },
+    Rearm {
+        strategy: String,
     },
 }
 
@@ -187,9 +197,69 @@ pub(super) fn translate(
             let text = "a promotion comes with the model's bytes".to_owned();
             return Err(Reply::refused("MODEL_MISSING", text, now_ns));
         }
+        Told::SetLimit { name, value, signed } => {
+            set_limit(engine, name, value, signed.clone(), now_ns, &mut replaced)?
+        }
+        Told::Rearm { strategy } => rearm(engine, strategy, order, now_ns)?,
     };
-    if let Some(refusal) = engine.refusal(&command) {
+    if let Some(refusal) = engine.refusal(now_ns, &command) {
         return Err(Reply::refused(refusal.code(), refusal.text().to_owned(), now_ns));
     }
     Ok((command, replaced))
+}
+
+/// The name and the value as people write them; the value that is replaced goes into the reply.
+fn set_limit(
+    engine: &Engine,
+    name: &str,
+    value: &str,
+    signed: Option<SignedAct>,
+    now_ns: Nanos,
+    replaced: &mut BTreeMap<&'static str, String>,
+) -> Result<Command, Reply> {
+    let config = engine.config();
+    let Some(found) = config.limit_named(name) else {
+        let text = format!("there is no limit {name:?}; `prunella limits show` lists them");
+        return Err(Reply::refused("LIMIT_UNKNOWN", text, now_ns));
+    };
+    let invalid = |text: String| Reply::refused("LIMIT_VALUE_INVALID", text, now_ns);
+    let raw = parse_limit(found.kind, value)
+        .ok_or_else(|| invalid(format!("{name}: expected a number, found {value:?}")))?;
+    if let Some(problem) = config.value_problem(found, raw) {
+        return Err(invalid(problem));
+    }
+    let before = config.limit(found).map(|before| limit_text(found.kind, before));
+    let before = before.unwrap_or_default();
+    if signed.is_none() && !config.is_tighter(found, raw) {
+        let text = format!(
+            "{name}: {value} is looser than {before}; loosening needs a person's signature \
+             (`prunella limits set --sign-with KEY`)"
+        );
+        return Err(Reply::refused("LIMIT_LOOSER_UNSIGNED", text, now_ns));
+    }
+    replaced.insert("value", before);
+    Ok(Command::SetLimit { name: found, value: raw, signed })
+}
+
+fn rearm(engine: &Engine, name: &str, order: &Order, now_ns: Nanos) -> Result<Command, Reply> {
+    let mut strategies = engine.config().strategies.iter();
+    let index = strategies.position(|strategy| strategy.name == name).ok_or_else(|| {
+        let text = format!("there is no strategy {name:?}");
+        Reply::refused("STRATEGY_UNKNOWN", text, now_ns)
+    })?;
+    let (actor, reason) = (order.actor.clone(), order.reason.clone());
+    Ok(Command::Rearm { strategy: StrategyId(index as u8), actor, reason })
+}
+
+/// A limit's value as people write it, raw: a count, or a decimal at 1e-9.
+fn parse_limit(kind: LimitKind, text: &str) -> Option<i128> {
+    if kind.is_count() {
+        return text.parse().ok();
+    }
+    Price::parse(text.as_bytes()).ok().map(|price| i128::from(price.0))
+}
+
+/// A raw value as people write it.
+pub(super) fn limit_text(kind: LimitKind, raw: i128) -> String {
+    if kind.is_count() { raw.to_string() } else { Money(raw).to_string() }
 }

@@ -19,6 +19,7 @@ mod pool;
 mod promotion;
 mod recovery;
 mod renewal;
+mod risk;
 mod session;
 mod status;
 mod strategies;

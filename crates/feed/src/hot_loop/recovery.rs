@@ -152,11 +152,12 @@ fn restore_first(
 }
 
 /// Whether a journal written with `before` may be gone on with under `now`: all but the run's
-/// number must be equal, because the state of the core depends on it.
+/// number and the limits must be equal, because the state of the core depends on it.
 pub(super) fn check_config(before: &CoreConfig, now: &CoreConfig) -> Result<(), LoopError> {
-    let mut expected = now.clone();
+    // Limits in force are the journal's: a looser file must not loosen them by a restart.
+    let mut expected = now.without_limits();
     expected.run = before.run;
-    if expected == *before {
+    if expected == before.without_limits() {
         return Ok(());
     }
     Err(LoopError::Config(

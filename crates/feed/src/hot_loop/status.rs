@@ -5,6 +5,7 @@ use super::machine::Machine;
 use super::orders::{Shown, shown};
 use super::pool::{Outcomes, Pool};
 use super::renewal::WsChannel;
+use super::risk::{self, Guarded, Scope};
 use super::strategies::Door;
 use super::turn::Watch;
 use crate::core::hex;
@@ -74,6 +75,11 @@ struct Status<'a> {
     /// Strategies that run in processes of their own.
     strategies: Vec<Strategy<'a>>,
     denied: BTreeMap<&'static str, u64>,
+    observed: BTreeMap<&'static str, u64>,
+    observe_only: Vec<&'static str>,
+    limits: BTreeMap<String, Option<String>>,
+    scopes: Vec<Scope>,
+    guardians: Vec<Guarded<'a>>,
     realised_usd: f64,
     unrealised_usd: f64,
     profit_usd: f64,
@@ -260,12 +266,19 @@ pub(super) fn write(
             .map(|&reason| (reason.code(), engine.counters().denied(reason)))
             .filter(|(_, count)| *count > 0)
             .collect(),
+        observed: DenialReason::ALL
+            .iter()
+            .map(|&reason| (reason.code(), engine.counters().observed(reason)))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        observe_only: config.limits.observe_only.iter().map(|reason| reason.code()).collect(),
+        limits: risk::limits(config),
+        scopes: risk::scopes(engine),
+        guardians: risk::guardians(engine),
         realised_usd: engine.realised().to_f64(),
         unrealised_usd: engine.unrealised().to_f64(),
         profit_usd: engine.profit().to_f64(),
-        position_value_usd: (0..config.markets.len())
-            .map(|index| position_value(engine, MarketId(index as u8)))
-            .sum(),
+        position_value_usd: engine.value_of(engine::limits::Scope::Account).to_f64(),
         journal_seq: machine.journal.last_seq(),
         journal_chain: hex(&machine.journal.chain()),
         journal_durable_seq: machine.gate.durable_seq(),
