@@ -28,6 +28,7 @@ __all__ = [
     "__version__",
     "check_journal",
     "check_recording",
+    "config_limits",
     "denial_reasons",
     "feature_names",
     "feature_rows",
@@ -47,6 +48,7 @@ __all__ = [
 
 __version__: str
 
+def config_limits(config: bytes) -> bytes: ...
 def denial_reasons() -> list[str]: ...
 def order_states() -> list[str]: ...
 

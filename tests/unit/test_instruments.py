@@ -1,10 +1,12 @@
 """Several instruments in the settings: markets are instruments times venues."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from prunella.config import Settings, load, save
 from prunella.trading.runtime import TradingSettings
 
 TWO = """
@@ -91,3 +93,12 @@ def test_one_and_several_instruments_at_once_are_refused() -> None:
     one = '[instrument]\nsymbol="A"\nbase="B"\nquote="Q"\ntick="1"\nlot="1"\n'
     with pytest.raises(msgspec.ValidationError, match="not both"):
         _core(one + TWO)
+
+
+def test_several_instruments_are_saved_and_loaded_the_same(tmp_path: Path) -> None:
+    """A stack writes its settings into its home; what is not set must not get in the way."""
+    path = tmp_path / "settings.toml"
+    trading = msgspec.toml.decode(TWO, type=TradingSettings)
+    settings = Settings(trading=trading)
+    save(settings, path)
+    assert load(path) == settings

@@ -104,6 +104,13 @@ fn access(
     })
 }
 
+/// Every limit by name, JSON, as a configuration of the core has it; null where none is set.
+#[pyfunction]
+pub fn config_limits(py: Python<'_>, config: &[u8]) -> PyResult<Vec<u8>> {
+    let config = read_config(py, config)?;
+    Ok(feed::hot_loop::limits_json(&config))
+}
+
 pub(crate) fn read_config(py: Python<'_>, json: &[u8]) -> PyResult<CoreConfig> {
     serde_json::from_slice(json)
         .map_err(|error| config_error(py, format!("expected the core's configuration: {error}")))

@@ -24,7 +24,7 @@ mod _core {
     #[pymodule_export]
     use super::book::Book;
     #[pymodule_export]
-    use super::hot_loop::{HotLoop, measure_session, order_trails, replay};
+    use super::hot_loop::{HotLoop, config_limits, measure_session, order_trails, replay};
     #[pymodule_export]
     use super::indicators::{
         Atr, Bollinger, Ema, Macd, Microprice, RealisedVolatility, Rsi, Sma, Vwap, fill_imbalance,

@@ -8,6 +8,7 @@ import typer
 
 from prunella import __version__
 from prunella.cli.journals import journal_app
+from prunella.cli.limits import app as limits_app
 from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
@@ -35,6 +36,7 @@ app.add_typer(journal_app, name="journal")
 app.add_typer(order_app, name="order")
 app.add_typer(models_app, name="model")
 app.add_typer(send_app, name="send")
+app.add_typer(limits_app, name="limits")
 app.add_typer(market_app, name="market")
 app.command()(record)
 

@@ -82,6 +82,42 @@ class PromoteModel(_Command, frozen=True, kw_only=True, tag="promote_model"):
     sha256: str
 
 
+class SignedAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person's signature over one act; see `act_text`.
+
+    Attributes:
+        person: Name of the key in the file of allowed keys.
+        nonce: Makes the act good once.
+        until_ns: Until when it is good, nanoseconds UTC.
+        signature: Ed25519, hexadecimal.
+    """
+
+    person: str
+    nonce: str
+    until_ns: int
+    signature: str
+
+
+class SetLimit(_Command, frozen=True, kw_only=True, tag="set_limit"):
+    """Put a limit's value in force; a looser one needs a person's signature.
+
+    Attributes:
+        name: Such as `strategy.maker.gross_max`.
+        value: A count, or decimal text.
+        signed: A person's signature over exactly this change.
+    """
+
+    name: str
+    value: str
+    signed: SignedAct | None = None
+
+
+class Rearm(_Command, frozen=True, kw_only=True, tag="rearm"):
+    """Let a strategy go on that the throttle of repeated executions stopped; a person only."""
+
+    strategy: str
+
+
 class Restart(_Command, frozen=True, kw_only=True, tag="restart"):
     """Stop (if it runs) and start a supervised process."""
 
@@ -215,6 +251,8 @@ Command = (
     | SetOrderRate
     | ReleaseLease
     | PromoteModel
+    | SetLimit
+    | Rearm
     | Restart
     | Start
     | Stop

@@ -296,6 +296,11 @@ fn spawn<T: Send + 'static>(
     builder.spawn(work).map_err(|source| LoopError::System { doing: "start a thread", source })
 }
 
+/// Every limit of a configuration by name, JSON; null where none is set.
+pub fn limits_json(config: &CoreConfig) -> Vec<u8> {
+    serde_json::to_vec(&risk::limits(config)).expect("plain data always encodes")
+}
+
 /// Opens the journal, begins it when it is empty, and replays it otherwise.
 fn recover(
     config: CoreConfig,

@@ -9,7 +9,7 @@ from prunella.trading.engine.replay import order_trails, replay
 from prunella.trading.engine.session import SessionTimes, measure_session
 from prunella.trading.execution import ExecutionSettings, VenueLimits
 from prunella.trading.market import Instrument, positive
-from prunella.trading.risk import RiskSettings
+from prunella.trading.risk import LimitSettings, RiskSettings
 from prunella.trading.strategy import StrategySettings
 
 _TABLE_MAX = 255
@@ -39,6 +39,7 @@ def core_config(
     strategies: Mapping[str, StrategySettings],
     loss_max: str,
     execution: ExecutionSettings | None = None,
+    limits: LimitSettings | None = None,
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
@@ -53,6 +54,7 @@ def core_config(
         loss_max: Loss since the start of the run at which only reducing is allowed, quote units,
             decimal text.
         execution: How orders are routed and kept; the defaults when not given.
+        limits: Limits beyond those of single markets; without them there are none.
 
     Raises:
         ValueError: A market names a venue that is not there, a strategy an instrument that is not
@@ -70,7 +72,7 @@ def core_config(
     for each in listed:
         if listed.count(each) > 1:
             raise ValueError(f"markets: {each[1]!r} is there twice at venue {each[0]!r}")
-    config = {
+    config: dict[str, object] = {
         "run": run,
         "venues": [limits.raw(name) for name, limits in venues.items()],
         "instruments": instruments,
@@ -81,6 +83,10 @@ def core_config(
         "loss_max": positive("loss_max", loss_max),
         "execution": (execution or ExecutionSettings()).raw(names),
     }
+    if limits is not None:
+        config["limits"] = limits.raw(
+            venues=names, instruments=instruments, strategies=list(strategies)
+        )
     return json.dumps(config, indent=2).encode()
 
 

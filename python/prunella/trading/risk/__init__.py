@@ -2,7 +2,15 @@
 
 import msgspec
 
+from prunella._core import config_limits
 from prunella.trading.market import at_least, positive
+from prunella.trading.risk.limits import (
+    InstrumentLimits,
+    LimitSettings,
+    ScopeLimits,
+    StrategyBreakerSettings,
+    StrategyLimits,
+)
 
 
 class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,3 +50,14 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         decimals = ("quantity_min", "quantity_max", "notional_min", "notional_max", "position_max")
         limits: dict[str, object] = {name: positive(name, getattr(self, name)) for name in decimals}
         return limits | {"collar_ppm": self.collar_ppm, "orders_open_max": self.orders_open_max}
+
+
+__all__ = [
+    "InstrumentLimits",
+    "LimitSettings",
+    "RiskSettings",
+    "ScopeLimits",
+    "StrategyBreakerSettings",
+    "StrategyLimits",
+    "config_limits",
+]

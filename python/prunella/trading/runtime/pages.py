@@ -17,6 +17,12 @@ _LATENCIES = {
     "signal_inference": "signal_inference_duration_microseconds",
     "tick_to_order": "tick_to_order_microseconds",
 }
+_SCOPE_METRICS = {
+    "exposure_gross_usd": "gross",
+    "exposure_net_usd": "net",
+    "scope_profit_usd": "profit",
+    "drawdown_usd": "drawdown",
+}
 _STATUS_AGE_NS_MAX = 1_000_000_000
 """The hot thread publishes ten times a second; silent for this long, it hangs or is starved."""
 
@@ -70,6 +76,11 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "position_value": f"{raw['position_value_usd']:.2f}",
         "denied": raw["denied"],
         "models": {each["strategy"]: each for each in raw["models"]},
+        "observed": raw["observed"],
+        "observe_only": raw["observe_only"],
+        "limits": raw["limits"],
+        "scopes": {scope["name"]: scope for scope in raw["scopes"]},
+        "strategies": {strategy["name"]: strategy for strategy in raw["strategies"]},
         "kills": raw["kills"],
         "latency_us": {name: _percentiles(raw[name]) for name in _LATENCIES},
         "journal": {
@@ -177,6 +188,14 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
     ]
     for reason, count in raw["denied"].items():
         lines.append(f'orders_denied_total{{reason="{reason}"}} {count}')
+    for reason, count in raw["observed"].items():
+        lines.append(f'orders_observed_total{{reason="{reason}"}} {count}')
+    for scope in raw["scopes"]:
+        lines.extend(_scope_metrics(scope))
+    for strategy in raw["strategies"]:
+        label = f'strategy="{strategy["name"]}"'
+        lines.append(f"strategy_breaker_state{{{label}}} {_BREAKER_STATES[strategy['breaker']]}")
+        lines.append(f"strategy_stopped{{{label}}} {int(strategy['is_stopped'])}")
     since_ns = max(0, now_ns - raw["at_ns"])
     for venue in raw["venues"]:
         active = venue["name"] == raw["active_venue"]
@@ -188,6 +207,12 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
     for name, metric in _LATENCIES.items():
         lines.extend(_histogram(metric, "", raw[name], unit_ns=1_000))
     return ("\n".join(lines) + "\n").encode()
+
+
+def _scope_metrics(scope: Status) -> Iterator[str]:
+    label = f'scope="{scope["name"]}"'
+    for metric, field in _SCOPE_METRICS.items():
+        yield f"{metric}{{{label}}} {scope[field]}"
 
 
 def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator[str]:

@@ -23,16 +23,19 @@ from prunella.control import (
     Kill,
     PauseOrder,
     PromoteModel,
+    Rearm,
     Reduce,
     ReleaseLease,
     Reply,
     Request,
     Resume,
     ResumeOrder,
+    SetLimit,
     SetOrderRate,
     SubmitOrder,
     SwitchVenue,
 )
+from prunella.control.acts import read_persons, why_not_allowed
 from prunella.control.answers import Answers
 from prunella.control.curve import ensure_curve_pair
 from prunella.control.server import ControlServer
@@ -46,6 +49,7 @@ from prunella.errors import (
 )
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.model import Registry, runtime_library
+from prunella.trading.risk import config_limits
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
 from prunella.trading.runtime.settings import TradingSettings
 from prunella.trading.strategy import PythonStrategy
@@ -67,6 +71,8 @@ _COMMANDS = (
     | PauseOrder
     | ResumeOrder
     | PromoteModel
+    | SetLimit
+    | Rearm
 )
 _PERSONS_ONLY = SubmitOrder | AmendOrder | ResumeOrder
 _COMMAND_TIMEOUT_S = 2.0
@@ -108,6 +114,8 @@ class EngineService:
         self._rates: dict[str, float] = {}
         self._counted: dict[str, int] = {}
         self._counted_ns = 0
+        self._persons = home.key("persons.toml")
+        self._settings = settings
         self._loop = _hot_loop(settings, endpoints, home)
         self._registry = Registry(home.models)
         answers = Answers(load_token(home.key("control.token")), self._handle)
@@ -139,6 +147,7 @@ class EngineService:
         self._control.start()
         self._door.start()
         _say("trading thread started")
+        self._compare_limits()
         try:
             while not self._stopping.wait(_LOOK_S) and self._loop.is_running:
                 self._look()
@@ -174,6 +183,24 @@ class EngineService:
         raw: Status = msgspec.json.decode(text) if text else {}
         return raw
 
+    def _compare_limits(self) -> None:
+        """After a restart with other limits in the settings: tighter ones hold, looser ones do not.
+
+        The limits in force are part of the journaled state; a file must not loosen them.
+        """
+        wanted: dict[str, str | None] = msgspec.json.decode(config_limits(self._settings.core()))
+        for name, value in wanted.items():
+            if value is None:
+                continue
+            command = SetLimit(name=name, value=value)
+            try:
+                reply = self._order(command, actor="settings", reason="the settings")
+            except TargetUnavailableError:
+                _say("the limits of the settings were not compared: the hot loop does not answer")
+                return
+            if not reply.ok:
+                _say(f"limit kept: {reply.message}")
+
     def _why_not_ready(self) -> str:
         return why_not_ready(
             self._raw(), is_running=self._loop.is_running, now_ns=self._clock.now_ns()
@@ -199,7 +226,12 @@ class EngineService:
             raise CommandUnsupportedError(f"the engine does not know {name}; ask the supervisor")
         if isinstance(command, PromoteModel) and not _is_person(request.actor):
             return _refused("PROMOTE_NEEDS_PERSON", "only a named person may promote a model")
-        if isinstance(command, Resume):
+        if isinstance(command, SetLimit) and command.signed is not None:
+            persons = read_persons(self._persons)
+            why = why_not_allowed(command, persons, now_ns=self._clock.now_ns())
+            if why:
+                return _refused("SIGNATURE_INVALID", why)
+        if isinstance(command, Resume | Rearm):
             if not _is_person(request.actor):
                 return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
             if not request.reason.strip():

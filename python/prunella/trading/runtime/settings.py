@@ -8,7 +8,7 @@ import msgspec
 from prunella.trading.engine import MarketSettings, core_config
 from prunella.trading.execution import ExecutionSettings, VenueFees, VenueLimits
 from prunella.trading.market import Instrument, Listing, at_least
-from prunella.trading.risk import RiskSettings
+from prunella.trading.risk import LimitSettings, RiskSettings
 from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
 from prunella.trading.venue import VenueEndpoint
 
@@ -129,7 +129,7 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         }
 
 
-class TradedInstrument(Instrument, frozen=True):
+class TradedInstrument(Instrument, frozen=True, omit_defaults=True):
     """One of several instruments: what it is, where it trades, and what may be risked with it.
 
     Attributes:
@@ -157,6 +157,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         venues: Limits by venue name, in order; the first is the primary and active at the start.
         strategies: By name, in order.
         loss_max: Loss since the start of the run at which only reducing is allowed, quote units.
+        limits: Limits of the account, of venues, instruments and strategies.
         endpoints: Addresses by venue name; a venue without one is this stack's simulated exchange.
         loop: How the hot thread runs.
         execution: How orders are routed over venues, and kept.
@@ -176,6 +177,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     venues: dict[str, VenueLimits] = msgspec.field(default_factory=_limits)
     strategies: dict[str, StrategySettings] = msgspec.field(default_factory=_strategies)
     loss_max: str = "10000"
+    limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     endpoints: dict[str, VenueEndpoint] = msgspec.field(default_factory=dict)
     loop: LoopSettings = msgspec.field(default_factory=LoopSettings)
     execution: ExecutionSettings = msgspec.field(default_factory=_execution)
@@ -200,6 +202,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             strategies=self.strategies,
             loss_max=self.loss_max,
             execution=self.execution,
+            limits=self.limits,
         )
 
     def markets(self) -> Iterator[MarketSettings]:
