@@ -6,12 +6,12 @@ use crate::event::{OrderReport, Purpose, RequestFailure, Side, TimeInForce};
 use crate::market::MarketStatus;
 use crate::order::{Applied, OPEN_RESERVED, Order, OrderState};
 use crate::output::{NewOrder, Output, Reflex};
-use crate::reason::DenialReason;
 use crate::reconcile::Stage;
 use crate::request::REQUEST_LIFE_NS;
-use crate::risk::{Intent, PlaceIntent, Situation, TradingState, check};
+use crate::risk::{Intent, PlaceIntent, Situation, TradingState};
 use crate::routing::Want;
 use crate::schedule::ParentState;
+use crate::scoped::Asked;
 use crate::strategy::View;
 use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
 
@@ -124,14 +124,9 @@ impl Engine {
         if now_ns < self.retry_ns[slot] {
             return;
         }
-        match self.gate(now_ns, market, strategy, intent, outputs) {
-            Ok(()) => self.place(now_ns, market, strategy, 0, intent, outputs),
-            Err(reason) => {
-                self.retry_ns[slot] = now_ns + RETRY_NS;
-                self.counters.deny(reason);
-                outputs.push(Output::Denied { market, strategy, reason });
-                self.strategy_denied(now_ns, strategy, reason, outputs);
-            }
+        let asked = Asked { market, strategy, parent: 0, intent: *intent };
+        if self.place_checked(now_ns, &asked, outputs).is_err() {
+            self.retry_ns[slot] = now_ns + RETRY_NS;
         }
     }
 
@@ -507,19 +502,9 @@ impl Engine {
             return false;
         }
         let NewOrder { side, price, quantity, time_in_force, market, .. } = new;
-        let mut situation = self.situation(now_ns, market);
-        // It counts itself, because it may still have been working.
-        match side {
-            Side::Buy => situation.buying.0 -= quantity.0,
-            Side::Sell => situation.selling.0 -= quantity.0,
-        }
-        situation.orders_open = situation.orders_open.saturating_sub(1);
         let intent = PlaceIntent { side, price, quantity, time_in_force };
-        let is_stopped = self.guardians[usize::from(new.strategy.0)].is_stopped();
-        if is_stopped
-            || check(&intent, &situation).is_err()
-            || !self.orders.advance(id, OrderState::Submitted)
-        {
+        let asked = Asked { market, strategy: new.strategy, parent: 0, intent };
+        if self.forbids_again(now_ns, &asked) || !self.orders.advance(id, OrderState::Submitted) {
             return false;
         }
         if let Some(order) = self.orders.get_open_mut(id) {
@@ -572,15 +557,5 @@ impl Engine {
     fn retry_slot(&self, strategy: StrategyId, market: MarketId, side: Side) -> usize {
         let by_market = usize::from(strategy.0) * self.markets.len() + market.index();
         by_market * 2 + usize::from(side == Side::Sell)
-    }
-
-    /// Whether an intent would be denied now, and why; for status pages and tests.
-    pub fn denial(
-        &self,
-        now_ns: Nanos,
-        market: MarketId,
-        intent: &PlaceIntent,
-    ) -> Option<DenialReason> {
-        check(intent, &self.situation(now_ns, market)).err()
     }
 }

@@ -37,7 +37,7 @@ pub mod request;
 pub mod risk;
 pub mod routing;
 pub mod schedule;
-mod scoped;
+pub mod scoped;
 pub mod sequence;
 pub mod strategy;
 mod view;

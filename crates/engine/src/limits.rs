@@ -7,7 +7,6 @@
 //! and the journal keeps.
 
 use crate::config::CoreConfig;
-use crate::position::CostMethod;
 use crate::reason::DenialReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -176,14 +175,10 @@ pub struct LimitsConfig {
     pub execution_window_ns: Nanos,
     /// Every strategy's breaker; `None`: none.
     pub strategy_breaker: Option<BreakerConfig>,
-    /// Reconciles each venue again after this long; 0: only at the start and after a lost stream.
-    pub reconcile_every_ns: Nanos,
     /// What exposures and profits are counted in; empty: the quote currency of every market.
     pub currency: String,
     /// What other currencies are worth in it.
     pub rates: Vec<RateConfig>,
-    /// How a close is matched with what was opened.
-    pub cost: CostMethod,
 }
 
 impl LimitsConfig {

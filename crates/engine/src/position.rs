@@ -8,17 +8,6 @@ use crate::event::Side;
 use serde::{Deserialize, Serialize};
 use values::{Money, Price, Quantity, SCALE};
 
-/// How a close is matched with what was opened.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CostMethod {
-    /// Every open unit costs the same.
-    #[default]
-    Average,
-    /// What was opened first is closed first.
-    Fifo,
-}
-
 /// What one strategy, or all of them, hold in one market.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {

@@ -11,10 +11,23 @@ use crate::limits::{LimitKind, LimitName, Scope};
 use crate::output::{NewOrder, Output, Reflex};
 use crate::reason::DenialReason;
 use crate::risk::{PlaceIntent, is_outside, reduces, verdict};
-use values::{ClientOrderId, MarketId, Nanos, StrategyId, notional};
+use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, notional};
 
 /// Stands for an intent that was denied and so never got an id.
 const NO_ORDER: ClientOrderId = ClientOrderId { run: 0, number: 0 };
+
+/// An order that a strategy, or a kept order of it, asks for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Where.
+    pub market: MarketId,
+    /// Whose.
+    pub strategy: StrategyId,
+    /// The kept order that it is a part of; 0 for none.
+    pub parent: u32,
+    /// What.
+    pub intent: PlaceIntent,
+}
 
 /// The codes of a scope: gross, net, loss, daily loss, drawdown.
 struct Codes {
@@ -53,38 +66,40 @@ fn codes(scope: Scope) -> Codes {
 }
 
 impl Engine {
-    /// Passed, or why not; counts and records what would have been denied in observe-only.
-    pub(crate) fn gate(
+    /// Sends an order that passes every check; a denial is counted, recorded and held against the
+    /// strategy, and so is what observe-only would have denied.
+    pub(crate) fn place_checked(
         &mut self,
         now_ns: Nanos,
-        market: MarketId,
-        strategy: StrategyId,
-        intent: &PlaceIntent,
+        asked: &Asked,
         outputs: &mut Vec<Output>,
     ) -> Result<(), DenialReason> {
+        let Asked { market, strategy, parent, ref intent } = *asked;
         let mut observed: u128 = 0;
-        let passed = self.judge(now_ns, market, strategy, intent, &mut |reason| {
-            observed |= 1 << reason as u32;
-        });
+        let passed = self.judge(now_ns, asked, &mut |reason| observed |= 1 << reason as u32);
         self.report_observed(observed, market, strategy, outputs);
+        match passed {
+            Ok(()) => self.place(now_ns, market, strategy, parent, intent, outputs),
+            Err(reason) => self.deny(now_ns, asked, reason, outputs),
+        }
         passed
     }
 
-    /// The same without the market's own checks, for who has made them with more in view.
-    pub(crate) fn gate_scopes(
+    /// Counts and records a denial, and holds it against the strategy that asked; a kept order is
+    /// tried again by the core, which is nobody's fault.
+    pub(crate) fn deny(
         &mut self,
         now_ns: Nanos,
-        market: MarketId,
-        strategy: StrategyId,
-        intent: &PlaceIntent,
+        asked: &Asked,
+        reason: DenialReason,
         outputs: &mut Vec<Output>,
-    ) -> Result<(), DenialReason> {
-        let mut observed: u128 = 0;
-        let passed = self.judge_scopes(now_ns, market, strategy, intent, &mut |reason| {
-            observed |= 1 << reason as u32;
-        });
-        self.report_observed(observed, market, strategy, outputs);
-        passed
+    ) {
+        let Asked { market, strategy, parent, .. } = *asked;
+        self.counters.deny(reason);
+        outputs.push(Output::Denied { market, strategy, reason });
+        if parent == 0 && is_own_fault(reason) {
+            self.strategy_failed(now_ns, strategy, NO_ORDER, outputs);
+        }
     }
 
     fn report_observed(
@@ -106,38 +121,46 @@ impl Engine {
         }
     }
 
-    /// Whether an intent of a strategy would be denied now, and why.
-    pub fn denial_of(
-        &self,
-        now_ns: Nanos,
-        market: MarketId,
-        strategy: StrategyId,
-        intent: &PlaceIntent,
-    ) -> Option<DenialReason> {
-        self.judge(now_ns, market, strategy, intent, &mut |_| {}).err()
+    /// Whether an order would be denied now, and why.
+    pub fn denial_of(&self, now_ns: Nanos, asked: &Asked) -> Option<DenialReason> {
+        self.judge(now_ns, asked, &mut |_| {}).err()
+    }
+
+    /// Whether an order that never arrived may not be sent again. It is still counted as open.
+    pub(crate) fn forbids_again(&self, now_ns: Nanos, asked: &Asked) -> bool {
+        let Asked { market, ref intent, .. } = *asked;
+        let mut situation = self.situation(now_ns, market);
+        match intent.side {
+            Side::Buy => situation.buying.0 -= intent.quantity.0,
+            Side::Sell => situation.selling.0 -= intent.quantity.0,
+        }
+        situation.orders_open = situation.orders_open.saturating_sub(1);
+        let passed = verdict(intent, &situation, &self.config.limits, |_| {});
+        let more = PlaceIntent { quantity: Quantity::ZERO, ..*intent };
+        let more = Asked { intent: more, ..*asked };
+        let is_way_out = reduces(intent, &situation);
+        passed.and_then(|()| self.judge_scopes(now_ns, &more, is_way_out, &mut |_| {})).is_err()
     }
 
     fn judge(
         &self,
         now_ns: Nanos,
-        market: MarketId,
-        strategy: StrategyId,
-        intent: &PlaceIntent,
+        asked: &Asked,
         observe: &mut dyn FnMut(DenialReason),
     ) -> Result<(), DenialReason> {
-        let situation = self.situation(now_ns, market);
-        verdict(intent, &situation, &self.config.limits, &mut *observe)?;
-        self.judge_scopes(now_ns, market, strategy, intent, observe)
+        let situation = self.situation_of(now_ns, asked.market, asked.parent, asked.intent.side);
+        verdict(&asked.intent, &situation, &self.config.limits, &mut *observe)?;
+        self.judge_scopes(now_ns, asked, reduces(&asked.intent, &situation), observe)
     }
 
     fn judge_scopes(
         &self,
         now_ns: Nanos,
-        market: MarketId,
-        strategy: StrategyId,
-        intent: &PlaceIntent,
+        asked: &Asked,
+        is_way_out: bool,
         observe: &mut dyn FnMut(DenialReason),
     ) -> Result<(), DenialReason> {
+        let Asked { market, strategy, ref intent, .. } = *asked;
         let limits = &self.config.limits;
         let mut deny = |denied: bool, reason: DenialReason| {
             if denied && limits.observes(reason) {
@@ -155,7 +178,6 @@ impl Engine {
             let worst = self.worst_of(instrument, intent);
             deny(worst > most && worst > 0, DenialReason::PositionInstrument)?;
         }
-        let is_way_out = reduces(intent, &self.situation(now_ns, market));
         for scope in [Scope::Account, Scope::Venue(config.venue), instrument] {
             self.judge_scope(scope, market, intent, is_way_out, &mut deny)?;
         }
@@ -294,18 +316,6 @@ impl Engine {
             let counts_orders = counts.into_iter().any(|kind| of(kind).is_some());
             let most = of(LimitKind::ExecutionsMax).and_then(|most| usize::try_from(most).ok());
             self.guardians[index].reserve(counts_orders, most);
-        }
-    }
-
-    pub(crate) fn strategy_denied(
-        &mut self,
-        now_ns: Nanos,
-        strategy: StrategyId,
-        reason: DenialReason,
-        outputs: &mut Vec<Output>,
-    ) {
-        if is_own_fault(reason) {
-            self.strategy_failed(now_ns, strategy, NO_ORDER, outputs);
         }
     }
 

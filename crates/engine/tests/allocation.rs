@@ -3,7 +3,9 @@
 mod desk;
 
 use desk::{Desk, MS, config, execution, maker, momentum, report};
+use engine::config::CoreConfig;
 use engine::event::{Event, VenueOrderStatus};
+use engine::limits::{LimitKind, LimitName, Scope, ScopeLimits};
 use engine::output::{NewOrder, Output};
 use values::{MarketId, VenueId};
 
@@ -48,9 +50,33 @@ fn answers(
     events
 }
 
+/// Wide limits of every kind in every scope, so that every check is made and none denies.
+fn limit_everything(config: &mut CoreConfig) {
+    let names: Vec<_> = config.limit_names().collect();
+    let limits = &mut config.limits;
+    limits.venues = vec![ScopeLimits::new(); 2];
+    limits.instruments = vec![ScopeLimits::new(); 1];
+    limits.strategies = vec![ScopeLimits::new(); 2];
+    for LimitName { scope, kind } in names {
+        let value = if kind.is_count() { 1_024 } else { 1_i128 << 80 };
+        let own = match scope {
+            Scope::Account => &mut limits.account,
+            Scope::Venue(index) => &mut limits.venues[usize::from(index)],
+            Scope::Instrument(index) => &mut limits.instruments[usize::from(index)],
+            Scope::Strategy(index) => &mut limits.strategies[usize::from(index)],
+            Scope::Market(_) => continue,
+        };
+        if kind != LimitKind::CollarPpm && kind != LimitKind::OrderRate {
+            own.insert(kind, value);
+        }
+    }
+}
+
 #[test]
 fn warm_core_trades_without_taking_memory() {
-    let mut desk = Desk::ready(config(vec![maker(), momentum()]));
+    let mut config = config(vec![maker(), momentum()]);
+    limit_everything(&mut config);
+    let mut desk = Desk::ready(config);
     let mut outputs = Vec::with_capacity(64);
     let (mut open, mut trade_id, mut total, mut orders) = (Vec::new(), 0, 0, 0);
     for turn in 0..6_000_i64 {

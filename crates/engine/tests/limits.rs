@@ -12,6 +12,7 @@ use engine::limits::{BreakerConfig, LimitKind, LimitName, Scope};
 use engine::output::{Output, Reflex};
 use engine::reason::DenialReason;
 use engine::risk::PlaceIntent;
+use engine::scoped::Asked;
 use proptest::prelude::*;
 use values::{MarketId, Nanos, Price, Quantity, SCALE, StrategyId, VenueId};
 
@@ -47,7 +48,12 @@ fn intent(desk: &Desk, side: Side, lots: i64) -> PlaceIntent {
 }
 
 fn denial(desk: &Desk, intent: &PlaceIntent) -> Option<DenialReason> {
-    desk.engine.denial_of(desk.now_ns, HERE, FIRST, intent)
+    denial_at(desk, HERE, intent)
+}
+
+fn denial_at(desk: &Desk, market: MarketId, intent: &PlaceIntent) -> Option<DenialReason> {
+    let asked = Asked { market, strategy: FIRST, parent: 0, intent: *intent };
+    desk.engine.denial_of(desk.now_ns, &asked)
 }
 
 /// A desk whose only strategy holds `lots` at the primary, and has no open orders.
@@ -152,7 +158,7 @@ fn position_of_an_instrument_adds_up_over_venues() {
         for (lots, expected) in [(1, None), (2, None), (3, Some(DenialReason::PositionInstrument))]
         {
             let asked = intent(&desk, Side::Buy, lots);
-            let found = desk.engine.denial_of(desk.now_ns, market, FIRST, &asked);
+            let found = denial_at(&desk, market, &asked);
             assert_eq!(found, expected, "{market:?} {lots}");
         }
     }

@@ -5,7 +5,8 @@ use crate::engine::Engine;
 use crate::event::{Level, Side, TimeInForce};
 use crate::output::{NewOrder, Output};
 use crate::reason::DenialReason;
-use crate::risk::{PlaceIntent, Situation, check};
+use crate::risk::{PlaceIntent, Situation};
+use crate::scoped::Asked;
 use crate::strategy::{parts_per_million, tick_down, tick_up};
 use values::{MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
 
@@ -30,6 +31,10 @@ pub struct Want {
 }
 
 impl Want {
+    pub(crate) fn asked(&self, market: MarketId, intent: PlaceIntent) -> Asked {
+        Asked { market, strategy: self.strategy, parent: self.parent, intent }
+    }
+
     fn manner(&self) -> Manner {
         match self.intent.time_in_force {
             TimeInForce::ImmediateOrCancel => Manner::Take,
@@ -50,10 +55,6 @@ impl Offers {
     pub(crate) fn as_slice(&self) -> &[Offer] {
         &self.all[..self.count]
     }
-
-    fn sent(&self) -> i64 {
-        self.as_slice().iter().map(|offer| offer.share.0).sum()
-    }
 }
 
 impl Engine {
@@ -72,34 +73,22 @@ impl Engine {
             want.manner(),
             &mut offers.all[..offers.count],
         );
-        let sent = Quantity(offers.sent());
-        if sent == Quantity::ZERO {
+        if offers.as_slice().iter().all(|offer| offer.share == Quantity::ZERO) {
             let reason = why_not(want, &offers);
-            self.counters.deny(reason);
-            outputs.push(Output::Denied { market: want.market, strategy: want.strategy, reason });
+            self.deny(now_ns, &want.asked(want.market, want.intent), reason, outputs);
             return Err(reason);
         }
         self.record(want, &offers, outputs);
+        let (mut placed, mut denied) = (Quantity::ZERO, DenialReason::QuantityLimit);
         for offer in offers.as_slice().iter().filter(|offer| offer.share > Quantity::ZERO) {
             let intent = PlaceIntent { price: offer.limit, quantity: offer.share, ..want.intent };
             // A second part may find the room gone that both counted on.
-            let checked = check(&intent, &self.situation_of(now_ns, offer.market, want));
-            let passed = checked.and_then(|()| {
-                self.gate_scopes(now_ns, offer.market, want.strategy, &intent, outputs)
-            });
-            match passed {
-                Ok(()) => {
-                    let (strategy, parent) = (want.strategy, want.parent);
-                    self.place(now_ns, offer.market, strategy, parent, &intent, outputs);
-                }
-                Err(reason) => {
-                    self.counters.deny(reason);
-                    let (market, strategy) = (offer.market, want.strategy);
-                    outputs.push(Output::Denied { market, strategy, reason });
-                }
+            match self.place_checked(now_ns, &want.asked(offer.market, intent), outputs) {
+                Ok(()) => placed.0 += offer.share.0,
+                Err(reason) => denied = reason,
             }
         }
-        Ok(sent)
+        if placed == Quantity::ZERO { Err(denied) } else { Ok(placed) }
     }
 
     /// What every venue would offer for an order now, for the record of one whose venue was named;
@@ -233,13 +222,13 @@ impl Engine {
     /// How much may be sent there, and the check that is in the way of that.
     fn size(&self, now_ns: Nanos, want: &Want, offer: &mut Offer) {
         let limits = &self.config.markets[offer.market.index()];
-        let situation = self.situation_of(now_ns, offer.market, want);
+        let (side, parent) = (want.intent.side, want.parent);
+        let situation = self.situation_of(now_ns, offer.market, parent, side);
         let room = room(&situation, want.intent.side);
         let price = offer.limit.0.max(1);
         let by_value = limits.notional_max.0 * i128::from(values::SCALE) / i128::from(price);
         let mut most = want.intent.quantity.0.min(room.0).min(limits.quantity_max.0);
         if want.reduce_only {
-            let side = want.intent.side;
             most = most.min(self.closable_at(offer.market, want.strategy, side).0);
         }
         let most = most.min(i64::try_from(by_value).unwrap_or(i64::MAX)).max(0);
@@ -250,17 +239,23 @@ impl Engine {
         let is_divisible = want.manner() == Manner::Take && offer.sendable.0 > 0;
         let quantity = if is_divisible { offer.sendable } else { want.intent.quantity };
         let intent = PlaceIntent { price: offer.limit, quantity, ..want.intent };
-        offer.obstacle = check(&intent, &situation).err();
+        offer.obstacle = self.denial_of(now_ns, &want.asked(offer.market, intent));
         if want.reduce_only && offer.sendable == Quantity::ZERO {
             offer.obstacle = offer.obstacle.or(Some(DenialReason::NothingToReduce));
         }
     }
 
     /// The situation without what this very order has reserved for itself.
-    fn situation_of(&self, now_ns: Nanos, market: MarketId, want: &Want) -> Situation<'_> {
+    pub(crate) fn situation_of(
+        &self,
+        now_ns: Nanos,
+        market: MarketId,
+        parent: u32,
+        side: Side,
+    ) -> Situation<'_> {
         let mut situation = self.situation(now_ns, market);
-        let reserved = self.parents.reserved_by(want.parent, market).0;
-        match want.intent.side {
+        let reserved = self.parents.reserved_by(parent, market).0;
+        match side {
             Side::Buy => situation.buying.0 -= reserved,
             Side::Sell => situation.selling.0 -= reserved,
         }

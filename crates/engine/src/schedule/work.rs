@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::event::{Side, TimeInForce};
 use crate::output::Output;
 use crate::reason::DenialReason;
-use crate::risk::{PlaceIntent, check};
+use crate::risk::PlaceIntent;
 use crate::routing::{Offer, Want};
 use values::{Nanos, Price, Quantity, StrategyId};
 
@@ -211,7 +211,8 @@ impl Engine {
         }
         if sum(|offer| offer.sendable) < wanted {
             // Whatever check is in the way of the whole.
-            check(&want.intent, &self.situation(now_ns, first.market))?;
+            let asked = want.asked(first.market, want.intent);
+            self.denial_of(now_ns, &asked).map_or(Ok(()), Err)?;
         }
         Ok(())
     }
