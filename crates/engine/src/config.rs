@@ -3,6 +3,7 @@
 use crate::protocol::Protocol;
 use crate::strategy::breaker::Patience;
 use crate::limits::{BreakerConfig, LimitsConfig};
+use crate::strategy::breaker::Patience;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Money, Nanos, Price, Quantity};
 
