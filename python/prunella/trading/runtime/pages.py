@@ -80,7 +80,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "observe_only": raw["observe_only"],
         "limits": raw["limits"],
         "scopes": {scope["name"]: scope for scope in raw["scopes"]},
-        "strategies": {strategy["name"]: strategy for strategy in raw["strategies"]},
+        "guardians": {guard["name"]: guard for guard in raw["guardians"]},
         "kills": raw["kills"],
         "latency_us": {name: _percentiles(raw[name]) for name in _LATENCIES},
         "journal": {
@@ -192,7 +192,7 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
         lines.append(f'orders_observed_total{{reason="{reason}"}} {count}')
     for scope in raw["scopes"]:
         lines.extend(_scope_metrics(scope))
-    for strategy in raw["strategies"]:
+    for strategy in raw["guardians"]:
         label = f'strategy="{strategy["name"]}"'
         lines.append(f"strategy_breaker_state{{{label}}} {_BREAKER_STATES[strategy['breaker']]}")
         lines.append(f"strategy_stopped{{{label}}} {int(strategy['is_stopped'])}")
