@@ -132,7 +132,7 @@ impl Engine {
 
     /// Everything won in a scope since the start of the run, fees taken off.
     pub fn profit_of(&self, scope: Scope) -> Money {
-        self.total(scope, |position, mark| position.profit(mark))
+        self.total(scope, Position::profit)
     }
 
     /// Profit of what was closed in a scope, before fees.

@@ -337,6 +337,7 @@ impl CoreConfig {
 
     /// What is wrong with the limits, in words for a person.
     pub(crate) fn limits_problem(&self) -> Option<String> {
+        use DenialReason as R;
         let limits = &self.limits;
         let counts = [
             ("venues", limits.venues.len(), self.venues.len()),
@@ -355,7 +356,6 @@ impl CoreConfig {
                 return Some(problem);
             }
         }
-        use DenialReason as R;
         let never = [R::StateHalted, R::StateReducing, R::StateNotReconciled, R::ChannelUserDown];
         let never = never.into_iter().chain([R::PriceNoReference, R::PriceTick]);
         for reason in never {

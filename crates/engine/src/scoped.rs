@@ -211,7 +211,7 @@ impl Engine {
         for (&kind, &most) in own {
             match kind {
                 LimitKind::QuantityMax => {
-                    deny(i128::from(intent.quantity.0) > most, DenialReason::QuantityStrategy)?
+                    deny(i128::from(intent.quantity.0) > most, DenialReason::QuantityStrategy)?;
                 }
                 LimitKind::NotionalMax => deny(
                     notional(intent.price, intent.quantity).0 > most,
