@@ -1,8 +1,7 @@
 //! What the core is configured with; journaled as its first entry, so that a replay needs no file.
 
-use crate::protocol::Protocol;
-use crate::strategy::breaker::Patience;
 use crate::limits::{BreakerConfig, LimitsConfig};
+use crate::protocol::Protocol;
 use crate::strategy::breaker::Patience;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Money, Nanos, Price, Quantity};
