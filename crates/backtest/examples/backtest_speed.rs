@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         sample_ns: 1_000_000_000,
         is_measured: false,
     };
-    let empty = CoreConfig { strategies: Vec::new(), ..config.clone() };
+    let mut empty = CoreConfig { strategies: Vec::new(), ..config.clone() };
+    empty.limits.strategies.clear();
     for (name, config) in [("no strategy", &empty), ("as configured", &config)] {
         let mut best = f64::MAX;
         let mut record = None;

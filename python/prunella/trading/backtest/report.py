@@ -1,6 +1,7 @@
 """A `BacktestResult` in; one HTML page that needs nothing else out."""
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def write_report(result: BacktestResult, path: Path, *, title: str) -> None:
         f"<p>{_clock(result.span_ns[0])} to {_clock(result.span_ns[1])} UTC</p>",
         _statistics(result),
         _figure(result),
+        "<h2>Days</h2>",
+        _days(result),
         "<h2>Periods</h2>",
         _periods(result),
         "<h2>Counts</h2>",
@@ -67,14 +70,50 @@ def _statistics(result: BacktestResult) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _periods(result: BacktestResult) -> str:
-    heads = ("begins (UTC)", "profit", "fills", "turnover", "fees", "position at the end")
-    rows = "".join(
-        f"<tr><td>{_clock(each.begin_ns)}</td><td>{each.profit:,.4f}</td><td>{each.fills}</td>"
-        f"<td>{each.turnover:,.2f}</td><td>{each.fees:,.4f}</td><td>{each.position:,.5f}</td></tr>"
-        for each in result.periods()
+def _days(result: BacktestResult) -> str:
+    heads = ("day (UTC)", "instrument", "trades", "volume (base)", "turnover", "fees", "P&L")
+    return _table(
+        (*heads, "max drawdown", "position at the end"),
+        (
+            (
+                each.day,
+                each.instrument,
+                f"{each.trades:,}",
+                f"{each.volume:,.5f}",
+                f"{each.turnover:,.2f}",
+                f"{each.fees:,.4f}",
+                f"{each.profit:,.4f}",
+                f"{each.drawdown_max:,.4f}",
+                f"{each.position:,.5f}",
+            )
+            for each in result.days()
+        ),
     )
-    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{rows}</table>"
+
+
+def _periods(result: BacktestResult) -> str:
+    return _table(
+        ("begins (UTC)", "profit", "fills", "turnover", "fees", "position at the end"),
+        (
+            (
+                _clock(each.begin_ns),
+                f"{each.profit:,.4f}",
+                str(each.fills),
+                f"{each.turnover:,.2f}",
+                f"{each.fees:,.4f}",
+                f"{each.position:,.5f}",
+            )
+            for each in result.periods()
+        ),
+    )
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    def row(tag: str, cells: Iterable[str]) -> str:
+        shown = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+        return f"<tr>{shown}</tr>"
+
+    return f"<table>{row('th', heads)}{''.join(row('td', cells) for cells in rows)}</table>"
 
 
 def _figure(result: BacktestResult) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prunella.trading.backtest.behaviour import VenueBehaviour
+from prunella.trading.backtest.days import Day, days_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -226,11 +227,16 @@ class BacktestResult:
             )
         return found
 
+    def days(self) -> list[Day]:
+        """Each instrument on each UTC day."""
+        return days_of(self.fills, self.samples, msgspec.json.decode(self.config))
+
     def summary(self) -> dict[str, Any]:
         """Everything of the report as plain values, for JSON; equal runs give equal ones."""
         return {
             "statistics": msgspec.to_builtins(self.statistics()),
             "periods": msgspec.to_builtins(self.periods()),
+            "days": msgspec.to_builtins(self.days()),
             "counts": self.counts,
             "state_hash": self.state_hash,
             "span_ns": [str(each) for each in self.span_ns],
