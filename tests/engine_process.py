@@ -16,7 +16,7 @@ import msgspec
 from exchange_process import API_KEY, SECRET, Exchange, free_port
 from prunella.control.client import SocketTarget
 from prunella.control.tokens import ensure_token, load_token
-from prunella.trading.runtime import TradingSettings
+from prunella.trading.runtime import STAGES, StageName, TradingSettings
 from prunella.values import Home
 
 WAIT_S_MAX = 20.0
@@ -126,6 +126,90 @@ class Engine:
         return self.process.wait(timeout=10)
 
 
+class SplitEngine(Engine):
+    """The same as five processes; `market` is the one that `Engine` knows."""
+
+    def __init__(
+        self, folder: Path, exchanges: Mapping[str, Exchange], settings: TradingSettings
+    ) -> None:
+        super().__init__(folder, exchanges, settings)
+        self.stages: dict[str, subprocess.Popen[bytes]] = {}
+        self.stage_ports: dict[str, int] = {str(name): free_port() for name in STAGES} | {
+            "market": self.port
+        }
+
+    def start(self) -> "SplitEngine":
+        """Starts all five without waiting."""
+        settings = self.home.root / "trading.json"
+        settings.write_bytes(msgspec.json.encode(self._settings))
+        for name in STAGES:
+            self.start_stage(name)
+        return self
+
+    def start_stage(self, name: str) -> None:
+        """Starts one of the five."""
+        command = [sys.executable, __file__, str(self.home.root), str(self.stage_ports[name])]
+        command += [json.dumps(self._ports), name]
+        with self.home.log("engine").open("ab") as log:
+            self.stages[name] = subprocess.Popen(command, stdout=log, stderr=log)
+        self.process = self.stages["market"]
+
+    def kill_stage(self, name: str) -> None:
+        """SIGKILL to one of the five."""
+        self.stages[name].kill()
+        self.stages[name].wait()
+
+    def is_ready(self) -> bool:
+        """Whether all five can do their part."""
+        return super().is_ready() and all(self.is_stage_ready(name) for name in STAGES)
+
+    def is_stage_ready(self, name: str) -> bool:
+        """Whether one of the five says so."""
+        assert self.stages[name].poll() is None, self.log()
+        return self.get_stage(name, "/ready")[0] == 200
+
+    def get_stage(self, name: str, path: str) -> tuple[int, bytes]:
+        """One HTTP request to one of the five."""
+        market, self.port = self.port, self.stage_ports[name]
+        try:
+            return self.get(path)
+        finally:
+            self.port = market
+
+    def stage_status(self, name: str) -> dict[str, Any]:
+        """Its `/status`; empty when it does not answer."""
+        code, body = self.get_stage(name, "/status")
+        return json.loads(body) if code == 200 else {}
+
+    def kill(self) -> None:
+        """SIGKILL to all that still run."""
+        for name, process in self.stages.items():
+            if process.poll() is None:
+                self.kill_stage(name)
+
+    def stop(self) -> int:
+        """SIGTERM to all, the sequencer first; 0 when each ended well."""
+        found = super().stop()
+        for process in self.stages.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            found = process.wait(timeout=10) or found
+        return found
+
+
+@contextlib.contextmanager
+def running_split(
+    folder: Path, exchanges: Mapping[str, Exchange], settings: TradingSettings
+) -> Iterator[SplitEngine]:
+    """Five ready processes, killed at the end of the block if they still run."""
+    engine = SplitEngine(folder, exchanges, settings).start()
+    try:
+        engine.wait_ready()
+        yield engine
+    finally:
+        engine.kill()
+
+
 @contextlib.contextmanager
 def running(
     folder: Path, exchanges: Mapping[str, Exchange], settings: TradingSettings
@@ -154,14 +238,25 @@ def _main() -> None:
     from prunella.trading.runtime import EngineService  # noqa: PLC0415 - the child's alone
     from prunella.trading.venue import local_endpoint  # noqa: PLC0415 - the child's alone
 
-    root, port, ports = sys.argv[1:4]
+    root, port, ports, *rest = sys.argv[1:]
+    stage = msgspec.convert(rest[0], StageName) if rest else None
     home = Home(Path(root))
     settings = msgspec.json.decode((home.root / "trading.json").read_bytes(), type=TradingSettings)
     endpoints = {name: local_endpoint(number) for name, number in json.loads(ports).items()}
     endpoints |= settings.endpoints
-    EngineService(
-        settings, endpoints=endpoints, home=home, port=int(port), clock=_SystemClock()
-    ).run()
+    if stage is None or stage == "market" or stage == "execution":  # noqa: PLR1714 - mypy narrows
+        EngineService(
+            settings,
+            endpoints=endpoints,
+            home=home,
+            port=int(port),
+            clock=_SystemClock(),
+            stage=stage,
+        ).run()
+        return
+    from prunella.trading.runtime.stage_service import StageService  # noqa: PLC0415 - as above
+
+    StageService(stage, home=home, port=int(port)).run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import msgspec
 
 from prunella.errors import ConfigError
 from prunella.trading.market import positive
-from prunella.trading.runtime import TradingSettings
+from prunella.trading.runtime import STAGES, TradingSettings
 from prunella.trading.strategy import PythonStrategy
 from prunella.trading.venue import VenueEndpoint, local_endpoint
 
@@ -30,6 +30,10 @@ COMPONENTS = (
 )
 """Every process of a stack, in the order of starting; its position gives its HTTP port. The healing
 plane starts last and so stops first: it must not take a planned end for faults."""
+
+STAGE_COMPONENTS = tuple(name for name in STAGES if name != "market")
+"""What the topology `split` runs besides. Its sequencer, the market stage, keeps the name `engine`:
+whoever watches or commands the stack speaks to it, and need not know the topology."""
 
 STRATEGY_PREFIX = "strategy-"
 """Before the name of a strategy in Python: its process."""
@@ -54,11 +58,11 @@ class StackSettings(Section, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuses ports that are not there, or that only root may listen on."""
-        last = PORT_MAX - len(COMPONENTS) + 1
+        last = PORT_MAX - len(COMPONENTS) - len(STAGE_COMPONENTS) + 1
         if not PORT_MIN <= self.port_base <= last:
             raise ValueError(
                 f"port_base: expected {PORT_MIN} to {last}, found {self.port_base}: each of "
-                f"{len(COMPONENTS)} processes takes the next port"
+                f"{len(COMPONENTS) + len(STAGE_COMPONENTS)} processes takes the next port"
             )
 
 
@@ -146,16 +150,21 @@ class Settings(Section, frozen=True):
 
     def components(self) -> tuple[str, ...]:
         """Every process of this stack, in the order of starting: a person's strategies last."""
-        own = (
-            f"{STRATEGY_PREFIX}{name}"
-            for name, strategy in self.trading.strategies.items()
-            if isinstance(strategy, PythonStrategy)
-        )
-        return (*COMPONENTS, *own)
+        after = COMPONENTS.index("engine") + 1
+        stages = STAGE_COMPONENTS if self.trading.topology == "split" else ()
+        return (*COMPONENTS[:after], *stages, *COMPONENTS[after:], *self._strategies())
 
     def ports(self) -> dict[str, int]:
-        """HTTP port of each component."""
-        return {name: self.stack.port_base + i for i, name in enumerate(self.components())}
+        """HTTP port of each component; that of none depends on the topology."""
+        known = (*COMPONENTS, *STAGE_COMPONENTS, *self._strategies())
+        ports = {name: self.stack.port_base + i for i, name in enumerate(known)}
+        return {name: ports[name] for name in self.components()}
+
+    def _strategies(self) -> Iterator[str]:
+        """The processes of a person's strategies."""
+        for name, strategy in self.trading.strategies.items():
+            if isinstance(strategy, PythonStrategy):
+                yield f"{STRATEGY_PREFIX}{name}"
 
     def endpoints(self) -> dict[str, VenueEndpoint]:
         """Where each venue listens: as configured, else this stack's simulated exchange."""

@@ -78,8 +78,8 @@ def test_key_of_another_section_is_not_taken_for_a_near_one(tmp_path: Path) -> N
         ('[stack]\nport_base = "high"', "$.stack.port_base", "Expected `int`, got `str`"),
         ("market = 3", "$.market", "Expected `object`, got `int`"),
         ("[market]\nrecordings = [1]", "$.market.recordings[0]", "Expected `str`, got `int`"),
-        ("[stack]\nport_base = 80", "$.stack", "port_base: expected 1024 to 65524, found 80"),
-        ("[stack]\nport_base = 65530", "$.stack", "port_base: expected 1024 to 65524, found 65530"),
+        ("[stack]\nport_base = 80", "$.stack", "port_base: expected 1024 to 65520, found 80"),
+        ("[stack]\nport_base = 65530", "$.stack", "port_base: expected 1024 to 65520, found 65530"),
         ("[market]\nspeed = 0.0", "$.market", "speed: expected more than 0, found 0.0"),
         ("[market]\nspeed = nan", "$.market", "speed: expected more than 0, found nan"),
         (

@@ -23,6 +23,7 @@ mod net;
 mod okx;
 pub mod recording;
 pub mod replica;
+pub mod stage;
 pub mod strategy;
 pub mod strategy_feed;
 pub mod ws;

@@ -80,6 +80,11 @@ impl Replica {
         self.reader.last_seq()
     }
 
+    /// The chain up to and including that entry.
+    pub fn chain(&self) -> [u8; 32] {
+        self.reader.chain()
+    }
+
     /// Applies what has been written since, at most `entries_max`; how many that was.
     ///
     /// # Errors

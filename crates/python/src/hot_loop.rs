@@ -1,5 +1,6 @@
 //! `prunella._core.HotLoop` and `replay`: settings as JSON in, a trading thread or a proof out.
 
+use crate::stage::ends;
 use engine::config::CoreConfig;
 use feed::binance::Requests;
 use feed::core::{Core, CoreError};
@@ -7,6 +8,7 @@ use feed::endpoint::{Endpoint, SocketOptions, Trust};
 use feed::hot_loop::{
     HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
 };
+use feed::stage::{Ends, Stage};
 use journal::Durability;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -67,7 +69,7 @@ pub(crate) fn raise(py: Python<'_>, class: &str, text: String) -> PyErr {
     }
 }
 
-fn config_error(py: Python<'_>, text: String) -> PyErr {
+pub(crate) fn config_error(py: Python<'_>, text: String) -> PyErr {
     raise(py, "ConfigError", text)
 }
 
@@ -128,6 +130,7 @@ fn durability(name: &str) -> Result<Durability, String> {
 }
 
 struct Prepared {
+    stage: Option<(Stage, Ends)>,
     config: CoreConfig,
     venues: Vec<VenueAccess>,
     options: Options,
@@ -164,13 +167,14 @@ impl HotLoop {
 #[pymethods]
 impl HotLoop {
     #[new]
-    #[pyo3(signature = (*, config, venues, journal_dir, options))]
+    #[pyo3(signature = (*, config, venues, journal_dir, options, stage=None))]
     fn new(
         py: Python<'_>,
         config: &[u8],
         venues: &[u8],
         journal_dir: PathBuf,
         options: &[u8],
+        stage: Option<&[u8]>,
     ) -> PyResult<Self> {
         let config = read_config(py, config)?;
         let fail = |error: serde_json::Error| config_error(py, error.to_string());
@@ -208,7 +212,8 @@ impl HotLoop {
             strategy_sockets: options.strategy_sockets,
             onnxruntime: options.onnxruntime,
         };
-        let prepared = Box::new(Prepared { config, venues, options });
+        let stage = stage.map(|told| ends(py, told)).transpose()?;
+        let prepared = Box::new(Prepared { stage, config, venues, options });
         Ok(Self { state: Mutex::new(State::Prepared(prepared)) })
     }
 
@@ -218,8 +223,8 @@ impl HotLoop {
             return Err(raise(py, "UsageError", "a hot loop is started once".to_owned()));
         };
         let started = py.detach(|| {
-            let Prepared { config, venues, options } = *prepared;
-            Loop::start(config, venues, options)
+            let Prepared { stage, config, venues, options } = *prepared;
+            Loop::start_as(stage, config, venues, options)
         });
         let running = started.map_err(|error| loop_error(py, &error))?;
         *self.state() = State::Running(Arc::new(running));

@@ -12,6 +12,7 @@ mod observer;
 mod reasons;
 mod recording;
 mod replica;
+mod stage;
 mod strategy_feed;
 
 use pyo3::prelude::*;
@@ -46,6 +47,8 @@ mod _core {
     use super::recording::Recording;
     #[pymodule_export]
     use super::replica::Replica;
+    #[pymodule_export]
+    use super::stage::StageLoop;
     #[pymodule_export]
     use super::strategy_feed::StrategyFeed;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};

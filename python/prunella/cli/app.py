@@ -53,6 +53,13 @@ _NAMES = {name.replace("-", "_").upper(): name for name in FAULTS}
 FaultName = StrEnum("FaultName", _NAMES)  # type: ignore[misc]
 
 
+class Topology(StrEnum):
+    """Of the trading plane."""
+
+    FUSED = "fused"
+    SPLIT = "split"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         console.print(f"prunella {__version__}")
@@ -113,12 +120,22 @@ def up(
     market: Annotated[
         str, typer.Option(help="Recorded session(s) to play, separated by commas.")
     ] = "",
+    topology: Annotated[
+        Topology | None,
+        typer.Option(help="One trading process, or one for each stage; kept in the settings."),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Start a stack: two simulated exchanges, the engine, the healing plane and its agents."""
     from prunella.cli.lifecycle import bring_up  # noqa: PLC0415
 
-    bring_up(new_home(home), market=market, console=console, json_output=json_output)
+    bring_up(
+        new_home(home),
+        market=market,
+        topology=topology.value if topology else "",
+        console=console,
+        json_output=json_output,
+    )
 
 
 @app.command()

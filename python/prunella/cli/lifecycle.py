@@ -27,8 +27,17 @@ from prunella.exchange.recording import check_recordings
 from prunella.values import Home
 
 
-def bring_up(home: Home, *, market: str, console: Console, json_output: bool) -> None:
+def bring_up(
+    home: Home, *, market: str, topology: str, console: Console, json_output: bool
+) -> None:
     """Starts a stack and shows it.
+
+    Args:
+        home: Its folder.
+        market: Recordings to play, separated by commas; empty leaves the settings' ones.
+        topology: `fused` or `split`; empty leaves the settings' one.
+        console: Where people read.
+        json_output: Print JSON instead.
 
     Raises:
         UsageError: It is up already: its settings must not change under it.
@@ -41,7 +50,10 @@ def bring_up(home: Home, *, market: str, console: Console, json_output: bool) ->
             settings, market=msgspec.structs.replace(settings.market, recordings=recordings)
         )
     check_recordings(settings.market.recordings)
-    if recordings or not home.settings.exists():
+    if topology:
+        trading = msgspec.structs.replace(settings.trading, topology=topology)
+        settings = msgspec.structs.replace(settings, trading=trading)
+    if recordings or topology or not home.settings.exists():
         save(settings, home.settings)
 
     def tell(component: str, state: str) -> None:

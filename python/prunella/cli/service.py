@@ -8,7 +8,7 @@ engine's way back after a crash begins with these imports. Hence the imports ins
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from prunella.cli.clock import SystemClock
 from prunella.config import Settings, load
@@ -60,8 +60,10 @@ def _run(context: Context) -> None:
     """The service of that name, until it ends."""
     kind, _, rest = context.name.partition("-")
     match kind:
-        case "engine":
+        case "engine" | "execution":
             _engine(context)
+        case "signal" | "risk" | "position":
+            _stage(context, kind)
         case "exchange":
             _exchange(context, venue=rest)
         case "monitor":
@@ -81,13 +83,23 @@ def _run(context: Context) -> None:
 def _engine(context: Context) -> None:
     from prunella.trading.runtime import EngineService
 
+    stage: Literal["market", "execution"] | None = None
+    if context.settings.trading.topology == "split":
+        stage = "execution" if context.name == "execution" else "market"
     EngineService(
         context.settings.trading,
         endpoints=context.settings.endpoints(),
         home=context.home,
         port=context.port,
         clock=context.clock,
+        stage=stage,
     ).run()
+
+
+def _stage(context: Context, name: Literal["signal", "risk", "position"]) -> None:
+    from prunella.trading.runtime.stage_service import StageService
+
+    StageService(name, home=context.home, port=context.port).run()
 
 
 def _strategy(context: Context, *, name: str) -> None:
@@ -188,7 +200,6 @@ def _watch(context: Context) -> None:
     import msgspec
 
     from prunella.bus import Topic
-    from prunella.config import COMPONENTS
     from prunella.telemetry import Readings
     from prunella.telemetry.processes import Components, ProcessCollector
     from prunella.telemetry.scrape import Target
@@ -209,7 +220,7 @@ def _watch(context: Context) -> None:
     ports = context.settings.ports()
     watch = Watch(
         processes=ProcessCollector(
-            Components(COMPONENTS, context.home.root / "supervisord.pid"),
+            Components(context.settings.components(), context.home.root / "supervisord.pid"),
             hot_threads={"engine": ("hot", "hot")},
         ),
         targets=[

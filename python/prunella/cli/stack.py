@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prunella.bridge import Program, Supervisor
 from prunella.cli.clock import SystemClock
-from prunella.config import COMPONENTS, STRATEGY_PREFIX, Settings, load
+from prunella.config import COMPONENTS, STAGE_COMPONENTS, STRATEGY_PREFIX, Settings, load
 from prunella.control.curve import ensure_curve_pair
 from prunella.control.tokens import ensure_token
 from prunella.errors import UsageError
@@ -20,7 +20,7 @@ from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
-UNHEALED = {"bus", "monitor", "watch", "healing"}
+UNHEALED = {"bus", "monitor", "watch", "healing", *STAGE_COMPONENTS}
 READY_TIMEOUT_S = 30.0
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 """Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -92,7 +92,8 @@ def programs(home: Home, components: Iterable[str]) -> list[Program]:
     """Every process of a stack.
 
     None restarts by itself, for that is the healing plane's decision; but for the plane and what it
-    hears through, which it cannot heal, and a person's strategies, which the engine guards itself
+    hears through, which it cannot heal, the stages beside the engine, whose loss keeps orders from
+    leaving and costs nothing to mend, and a person's strategies, which the engine guards itself
     from.
     """
     return [
@@ -112,11 +113,12 @@ def free_port_base() -> int:
     Raises:
         UsageError: There are none.
     """
-    count = (_LAST_PORT - _FIRST_PORT) // len(COMPONENTS)
+    size = len(COMPONENTS) + len(STAGE_COMPONENTS)
+    count = (_LAST_PORT - _FIRST_PORT) // size
     for step in range(count):
         # Two that look at the same moment begin at different places.
-        base = _FIRST_PORT + (os.getpid() + step) % count * len(COMPONENTS)
-        if all(_is_free(base + i) for i in range(len(COMPONENTS))):
+        base = _FIRST_PORT + (os.getpid() + step) % count * size
+        if all(_is_free(base + i) for i in range(size)):
             return base
     raise UsageError(f"no free ports on 127.0.0.1 between {_FIRST_PORT} and {_LAST_PORT}")
 

@@ -193,6 +193,14 @@ METRICS: dict[str, Metric] = {
         ),
         ("risk_check_duration_microseconds", "execution", "us", "one order's risk checks"),
         ("market_data_processing_latency_microseconds", "execution", "us", "one frame's step"),
+        ("stage_entries_total", "execution", "count", "entries a stage has followed", "stage"),
+        ("stage_orders_sent_total", "execution", "count", "orders passed on by a stage", "stage"),
+        ("stage_orders_unsent_total", "execution", "count", "orders nobody took", "stage"),
+        ("stage_orders_differing_total", "execution", "count", "orders told falsely", "stage"),
+        ("stage_orders_expired_total", "execution", "count", "orders not told in time", "stage"),
+        ("stage_silence_seconds", "execution", "seconds", "since the sequencer spoke", "stage"),
+        ("stage_step_microseconds", "execution", "us", "a stage's step", "stage"),
+        ("stage_hop_microseconds", "execution", "us", "one hop from frame to order", "hop"),
     )
 }
 

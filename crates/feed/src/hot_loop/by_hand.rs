@@ -5,6 +5,7 @@
 
 use super::gate::{Gate, Held};
 use super::machine::{LoopError, Machine};
+use super::records::Records;
 use super::{Replay, recover};
 use crate::core::Core;
 use crate::input::Input;
@@ -36,8 +37,10 @@ impl ByHand {
         stall_ns: Nanos,
     ) -> Result<(ByHand, Replay), LoopError> {
         let (mut machine, told) = recover(config, dir, options, now_ns)?;
-        if options.durability.is_synced() {
-            machine.gate = Gate::on(machine.journal.commits_by_hand(), stall_ns);
+        if let Records::Own { journal, .. } = &mut machine.records
+            && options.durability.is_synced()
+        {
+            machine.gate = Gate::on(journal.commits_by_hand(), stall_ns);
         }
         Ok((ByHand { machine, dir: dir.to_path_buf(), options, lost: Vec::new() }, told))
     }
@@ -54,7 +57,8 @@ impl ByHand {
         leaving: &mut Vec<Output>,
     ) -> Result<u64, LoopError> {
         let seq = self.machine.take(now_ns, input)?;
-        let Machine { gate, outputs, core, .. } = &mut self.machine;
+        let Machine { gate, outputs, records, .. } = &mut self.machine;
+        let core = records.core();
         for output in outputs.drain(..) {
             let place = match output {
                 Output::Place(ref order) => Some((order.market, order.client_order_id)),
@@ -115,7 +119,7 @@ impl ByHand {
     /// # Errors
     /// The disk refused: this life is over.
     pub fn sync(&mut self) -> Result<(), LoopError> {
-        Ok(self.machine.journal.sync()?)
+        self.machine.records.sync()
     }
 
     /// Records the state's hash and writes a snapshot.
@@ -123,26 +127,25 @@ impl ByHand {
     /// # Errors
     /// The journal or the disk failed.
     pub fn snapshot(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
-        let state = self.machine.core.engine().encode();
+        let state = self.machine.records.core().engine().encode();
         let state_hash = crate::core::hash_state(&state);
         self.machine.record(now_ns, &Input::Check { state_hash })?;
-        let journal = &self.machine.journal;
-        let (seq, chain) = (journal.last_seq(), journal.chain());
+        let (seq, chain) = self.position();
         Ok(snapshot::write_on(self.options.disk, &self.dir, seq, &chain, &state)?)
     }
 
     /// The last entry and the chain up to it.
     pub fn position(&self) -> (u64, [u8; 32]) {
-        (self.machine.journal.last_seq(), self.machine.journal.chain())
+        (self.machine.records.last_seq(), self.machine.records.chain())
     }
 
     /// The core.
     pub fn core(&self) -> &Core {
-        &self.machine.core
+        self.machine.records.core()
     }
 
     /// The engine's views.
     pub fn engine(&self) -> &engine::Engine {
-        self.machine.core.engine()
+        self.machine.records.core().engine()
     }
 }

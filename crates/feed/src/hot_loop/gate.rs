@@ -157,6 +157,12 @@ impl Gate {
         self.spare.push(bytes);
     }
 
+    /// Whether others may act on an entry.
+    #[inline]
+    pub(super) fn is_through(&self, seq: u64) -> bool {
+        self.commits.is_none() || seq <= self.durable_seq
+    }
+
     /// Everything up to here is durable; 0 while nothing was asked for.
     pub(super) fn durable_seq(&self) -> u64 {
         self.durable_seq

@@ -1,15 +1,19 @@
 //! An input in; it is journaled, then applied, then its outputs are handed on. In this order, always.
+//!
+//! Where another process keeps the journal, the input is sent there, and comes back as its entry.
 
 use super::clock::CoreClock;
 use super::gate::Gate;
-use crate::core::{Core, CoreError};
+use super::link::Link;
+use super::records::{Followed, Records};
+use crate::core::CoreError;
 use crate::histogram::Histogram;
 use crate::input::{HEADER_SIZE_MAX, Input};
 use crate::net::{monotonic_ns, wall_ns};
 use engine::event::Channel;
 use engine::output::Output;
 use engine::strategy::onnx::signal;
-use journal::{JournalError, Writer};
+use journal::JournalError;
 use onnxruntime::Session;
 use values::Nanos;
 
@@ -55,8 +59,8 @@ pub(super) struct Machine {
     pub sessions: Vec<Option<Session>>,
     /// Dropped before the journal whose entries it waits for.
     pub gate: Gate,
-    pub journal: Writer,
-    pub core: Core,
+    pub records: Records,
+    pub link: Link,
     pub outputs: Vec<Output>,
     pub latencies: Latencies,
     last_ns: Nanos,
@@ -66,17 +70,16 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(journal: Writer, core: Core, last_ns: Nanos) -> Machine {
+    pub(super) fn new(records: Records, last_ns: Nanos) -> Machine {
         let outputs = Vec::with_capacity(256);
         let latencies = Latencies::default();
         let clock = CoreClock::new(monotonic_ns(), wall_ns(), last_ns);
-        let gate = Gate::open();
-        let sessions = Vec::new();
+        let (gate, link, sessions) = (Gate::open(), Link::None, Vec::new());
         Machine {
             sessions,
             gate,
-            journal,
-            core,
+            records,
+            link,
             outputs,
             latencies,
             last_ns,
@@ -92,19 +95,26 @@ impl Machine {
     pub(super) fn take(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<u64, LoopError> {
         let start_ns = monotonic_ns();
         let now_ns = now_ns.max(self.last_ns);
-        self.last_ns = now_ns;
+        let is_market = matches!(input, Input::Frame { channel: Channel::Market, .. });
         let mut header = [0; HEADER_SIZE_MAX];
         let payload = input.payload(&mut header);
-        let seq = self.journal.append(now_ns, input.kind(), &payload)?;
+        let Records::Own { journal, core } = &mut self.records else {
+            self.outputs.clear();
+            self.link.tell(input.kind(), payload)?;
+            return Ok(self.records.last_seq());
+        };
+        self.last_ns = now_ns;
+        let seq = journal.append(now_ns, input.kind(), &payload)?;
+        let tick_ns = if is_market { start_ns } else { 0 };
+        self.link.ring((seq, now_ns, input.kind(), tick_ns), &self.gate)?;
         self.entries += 1;
         self.bytes += (payload[0].len() + payload[1].len() + journal::ENTRY_OVERHEAD) as u64;
         self.outputs.clear();
         let mut decoded_ns = 0;
-        let inferences = self.core.engine().inferences();
-        self.core
-            .apply_probed(now_ns, input, &mut self.outputs, || decoded_ns = monotonic_ns())
+        let inferences = core.engine().inferences();
+        core.apply_probed(now_ns, input, &mut self.outputs, || decoded_ns = monotonic_ns())
             .map_err(|source| LoopError::Core { seq, source })?;
-        if matches!(input, Input::Frame { channel: Channel::Market, .. }) {
+        if is_market {
             let end_ns = monotonic_ns();
             self.latencies.processing.record(end_ns - start_ns);
             // The core has no clock, so that the checks' time is that of the whole step in which
@@ -115,7 +125,7 @@ impl Machine {
                 self.latencies.risk.record(end_ns - decoded_ns);
             }
             // The same for a model's figures and its answer.
-            if self.core.engine().inferences() != inferences {
+            if core.engine().inferences() != inferences {
                 self.latencies.inference.record(end_ns - decoded_ns);
             }
         }
@@ -126,7 +136,8 @@ impl Machine {
     /// `outputs` is then as after `take`. False when nothing was wanted.
     #[inline]
     pub(super) fn answer(&mut self) -> Result<bool, LoopError> {
-        let Some((strategy, market, row)) = self.core.engine().asked() else { return Ok(false) };
+        let Records::Own { core, .. } = &self.records else { return Ok(false) };
+        let Some((strategy, market, row)) = core.engine().asked() else { return Ok(false) };
         let start_ns = monotonic_ns();
         let session = self.sessions.get_mut(usize::from(strategy.0)).and_then(Option::as_mut);
         // No number stops the strategy, with a code that says so.
@@ -142,9 +153,21 @@ impl Machine {
     pub(super) fn record(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), LoopError> {
         self.last_ns = now_ns.max(self.last_ns);
         let mut header = [0; HEADER_SIZE_MAX];
-        self.journal.append(self.last_ns, input.kind(), &input.payload(&mut header))?;
+        let payload = input.payload(&mut header);
+        let Records::Own { journal, .. } = &mut self.records else { return Ok(()) };
+        let seq = journal.append(self.last_ns, input.kind(), &payload)?;
         self.entries += 1;
-        Ok(())
+        self.link.ring((seq, self.last_ns, input.kind(), 0), &self.gate)
+    }
+
+    /// Applies the next entry of somebody else's journal; `outputs` then holds what is to be done.
+    pub(super) fn follow(&mut self) -> Result<Option<Followed>, LoopError> {
+        let found = self.records.follow(&mut self.outputs)?;
+        if let Some(found) = &found {
+            self.last_ns = found.ts_ns;
+            self.entries += 1;
+        }
+        Ok(found)
     }
 
     /// Core time now.

@@ -79,26 +79,26 @@ pub fn measure<P: AsRef<Path>>(
 }
 
 /// A session with a venue that accepts everything.
-struct Paper {
-    session: Session,
-    orders: u64,
+pub(super) struct Paper {
+    pub(super) session: Session,
+    pub(super) orders: u64,
 }
 
 impl Paper {
-    fn connect(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
+    pub(super) fn connect(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
         let venue = VenueId(0);
         self.take(now_ns, &Input::Started)?;
         self.take(now_ns, &Input::ChannelUp { venue, channel: Channel::Market })?;
         self.take(now_ns, &Input::ChannelUp { venue, channel: Channel::User })
     }
 
-    fn take(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), LoopError> {
+    pub(super) fn take(&mut self, now_ns: Nanos, input: &Input<'_>) -> Result<(), LoopError> {
         self.session.input(now_ns, input)?;
         self.answer(now_ns)
     }
 
     /// Answers what the last input made the core ask, and what the answers make it ask.
-    fn answer(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
+    pub(super) fn answer(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
         let mut asked = core::mem::take(&mut self.session.outputs);
         while let Some(output) = asked.pop() {
             let Some((purpose, body)) = self.reply(&output) else { continue };

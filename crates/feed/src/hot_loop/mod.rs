@@ -9,24 +9,32 @@ mod by_hand;
 mod channel;
 mod clock;
 mod command;
+mod follower;
 mod gate;
 mod health;
 mod keeping;
+mod link;
 mod machine;
 mod measure;
 mod orders;
+mod performing;
 mod pool;
 mod promotion;
+mod records;
 mod recovery;
 mod renewal;
 mod risk;
 mod session;
+mod split;
+#[cfg(test)]
+mod split_tests;
 mod status;
 mod strategies;
 mod trail;
 mod turn;
 
 pub use by_hand::ByHand;
+pub use follower::StageLoop;
 pub use machine::LoopError;
 pub use measure::{MeasureError, Measured, measure};
 pub(crate) use recovery::restore;
@@ -38,11 +46,15 @@ use crate::core::Core;
 use crate::endpoint::{Endpoint, resolve_on_request};
 use crate::input::Input;
 use crate::net::{Waker, pin_thread, thread_id, wall_ns};
+use crate::replica::Replica;
+use crate::stage::{Ends, Stage};
 use engine::config::CoreConfig;
 use journal::{Durability, Writer, snapshot};
+use link::Link;
 use machine::Machine;
 use onnxruntime::Session;
 use promotion::{Promoted, Workshop};
+use records::Records;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -159,6 +171,20 @@ impl HotLoop {
         venues: Vec<VenueAccess>,
         options: Options,
     ) -> Result<HotLoop, LoopError> {
+        HotLoop::start_as(None, config, venues, options)
+    }
+
+    /// The same as one of the processes that hold sockets to the venues: the stage `market` or
+    /// `execution`, with its ends.
+    ///
+    /// # Errors
+    /// As above; or the stage is another one, or no market process writes the journal.
+    pub fn start_as(
+        stage: Option<(Stage, Ends)>,
+        config: CoreConfig,
+        venues: Vec<VenueAccess>,
+        options: Options,
+    ) -> Result<HotLoop, LoopError> {
         if config.venues.len() != venues.len() {
             return Err(LoopError::Config(format!(
                 "expected access to {} venues, found {}",
@@ -174,18 +200,39 @@ impl HotLoop {
             ));
         }
         let kept = journal::Options::new(options.segment_bytes, options.durability);
-        let (mut machine, told) = recover(config, &options.journal_dir, kept, wall_ns())?;
+        let begin = |config| recover(config, &options.journal_dir, kept, wall_ns());
+        let (mut machine, told) = match stage {
+            None => begin(config)?,
+            Some((Stage::Market, ends)) => {
+                let (mut machine, told) = begin(config)?;
+                machine.link = Link::market(ends)?;
+                (machine, told)
+            }
+            Some((Stage::Execution, ends)) => {
+                let (mut machine, told) = follow(&config, &options)?;
+                machine.link = Link::execution(ends)?;
+                (machine, told)
+            }
+            Some((stage, _)) => {
+                let name = stage.name();
+                return Err(LoopError::Config(format!("{name} has no sockets to the venues")));
+            }
+        };
         let system = |source| LoopError::System { doing: "make its descriptors", source };
         let is_over = Arc::new(AtomicBool::new(false));
         let waker = Arc::new(Waker::new().map_err(system)?);
-        if options.durability.is_synced() {
+        if let Records::Own { journal, .. } = &mut machine.records
+            && options.durability.is_synced()
+        {
             let wake = Arc::clone(&waker);
-            let commits = machine.journal.commits(move || wake.wake())?;
+            let commits = journal.commits(move || wake.wake())?;
             machine.gate = gate::Gate::on(commits, options.journal_stall_ns);
         }
         let shared = Arc::new(Shared::default());
         let workshop = Workshop::new(options.onnxruntime.as_deref(), options.segment_bytes);
-        machine.sessions = workshop.sessions(machine.core.engine(), |line| shared.note(line));
+        if let Records::Own { core, .. } = &machine.records {
+            machine.sessions = workshop.sessions(core.engine(), |line| shared.note(line));
+        }
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let (snapshots, jobs) = sync_channel(1);
         let keeper = Arc::new(keeping::Keeper::new(&options, told.from_seq, &shared, &is_over));
@@ -313,11 +360,44 @@ fn recover(
     snapshot::drop_after(dir, journal.last_seq())?;
     if let Some((core, told)) = replay(dir, true)? {
         recovery::check_config(core.engine().config(), &config)?;
-        return Ok((Machine::new(journal, core, told.last_ns), told));
+        return Ok((Machine::new(Records::Own { journal, core }, told.last_ns), told));
     }
     let config = CoreConfig { run: (now_ns / 1_000_000_000) as u32, ..config };
     let bytes = serde_json::to_vec(&config).expect("plain data always encodes");
     let core = Core::new(config).map_err(LoopError::Config)?;
     journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
-    Ok((Machine::new(journal, core, now_ns), Replay::default()))
+    Ok((Machine::new(Records::Own { journal, core }, now_ns), Replay::default()))
+}
+
+/// How long a stage waits for the market process to begin the journal.
+const JOURNAL_WAIT: Duration = Duration::from_secs(20);
+const JOURNAL_LOOK: Duration = Duration::from_millis(20);
+
+/// A replica of the journal in `dir`, as far as that is written; waits until it is begun.
+fn replica_of(dir: &Path) -> Result<Replica, LoopError> {
+    let mut replica = Replica::open(dir)?;
+    let begun = std::time::Instant::now();
+    loop {
+        while replica.follow(1024, |_| ())? > 0 {}
+        if replica.core().is_some() {
+            return Ok(replica);
+        }
+        if begun.elapsed() > JOURNAL_WAIT {
+            return Err(LoopError::Config(format!(
+                "{}: expected a journal that the market process writes, found none",
+                dir.display()
+            )));
+        }
+        std::thread::sleep(JOURNAL_LOOK);
+    }
+}
+
+/// Follows the journal of the market process.
+fn follow(config: &CoreConfig, options: &Options) -> Result<(Machine, Replay), LoopError> {
+    let replica = replica_of(&options.journal_dir)?;
+    if let Some(core) = replica.core() {
+        recovery::check_config(core.engine().config(), config)?;
+    }
+    let told = Replay { last_seq: replica.last_seq(), ..Replay::default() };
+    Ok((Machine::new(Records::Followed(Box::new(replica)), 0), told))
 }

@@ -188,6 +188,19 @@ impl Pool {
         }
     }
 
+    /// No order that still waits for a connection leaves.
+    pub(super) fn withdraw_orders(&mut self) {
+        let Pool { order_queue, withdrawn, spare, .. } = self;
+        order_queue.retain_mut(|waiting| {
+            let is_new = matches!(waiting.purpose, Purpose::Place(_));
+            if is_new {
+                withdrawn.push(waiting.purpose);
+                spare.push(core::mem::take(&mut waiting.bytes));
+            }
+            !is_new
+        });
+    }
+
     fn free_line(&self, now_ns: Nanos, purpose: Purpose) -> Option<usize> {
         if !self.budget.allows(now_ns, is_order(purpose)) {
             return None;

@@ -27,6 +27,8 @@ const SEEN_MAX: usize = 100_000;
 pub(super) struct WsChannel {
     pub venue: VenueId,
     pub channel: Channel,
+    /// Another process holds this channel.
+    pub is_elsewhere: bool,
     live: Link,
     next: Option<Link>,
     endpoint: Endpoint,
@@ -54,6 +56,7 @@ impl WsChannel {
         WsChannel {
             venue,
             channel,
+            is_elsewhere: false,
             live,
             next: None,
             endpoint,
@@ -70,6 +73,11 @@ impl WsChannel {
 
     pub(super) fn is_up(&self) -> bool {
         self.live.is_up()
+    }
+
+    /// Whether it is up as far as this process can tell.
+    pub(super) fn is_up_or_elsewhere(&self) -> bool {
+        self.is_elsewhere || self.is_up()
     }
 
     /// Why it is not up; empty while it is.
@@ -91,6 +99,9 @@ impl WsChannel {
         poller: &Poller,
         random: &mut Random,
     ) -> io::Result<()> {
+        if self.is_elsewhere {
+            return Ok(());
+        }
         if self.next.is_none() && self.live.is_up() && now_ns >= self.renew_ns {
             let (endpoint, path) = (self.endpoint.clone(), self.path.clone());
             let token = self.tokens[usize::from(self.live.token == self.tokens[0])];

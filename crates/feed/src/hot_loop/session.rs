@@ -4,7 +4,8 @@
 //! recording measures is what the hot loop does between `read` and `write`.
 
 use super::machine::{LoopError, Machine};
-use super::turn::encode;
+use super::performing::encode;
+use super::records::Records;
 use crate::binance::{Decoder, Requests};
 use crate::core::Core;
 use crate::input::Input;
@@ -46,7 +47,7 @@ impl Session {
         journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
         let core = Core::new(config).map_err(LoopError::Config)?;
         Ok(Session {
-            machine: Machine::new(journal, core, now_ns),
+            machine: Machine::new(Records::Own { journal, core }, now_ns),
             users,
             request: Vec::with_capacity(1024),
             outputs: Vec::with_capacity(256),
@@ -69,7 +70,7 @@ impl Session {
         self.machine.take(now_ns, &Input::Frame { venue, channel: Channel::Market, bytes })?;
         let mut order_ns = None;
         for output in &self.machine.outputs {
-            let config = self.machine.core.engine().config();
+            let config = self.machine.records.core().engine().config();
             let encoded = encode(output, config, &self.users, now_ns, &mut self.request);
             if let (Some((_, Purpose::Place(_))), None) = (encoded, order_ns) {
                 order_ns = Some(monotonic_ns() - start_ns);
@@ -95,13 +96,13 @@ impl Session {
     /// # Errors
     /// The journal failed.
     pub(super) fn finish(mut self, now_ns: Nanos) -> Result<[u8; 32], LoopError> {
-        let state_hash = self.machine.core.engine().state_hash();
+        let state_hash = self.machine.records.core().engine().state_hash();
         self.machine.record(now_ns, &Input::Check { state_hash })?;
         Ok(state_hash)
     }
 
     /// The core's views.
     pub(super) fn core(&self) -> &Core {
-        &self.machine.core
+        self.machine.records.core()
     }
 }

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use values::{MarketId, Nanos, VenueId};
 
 /// Bounds of the histograms' cumulative counts, nanoseconds: tick-to-order and its parts.
-const MICROSECOND_BOUNDS_NS: &[u64] = &[
+pub(super) const MICROSECOND_BOUNDS_NS: &[u64] = &[
     500, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 50_000, 100_000, 1_000_000,
     10_000_000,
 ];
@@ -95,6 +95,8 @@ struct Status<'a> {
     signal_inference: Latency,
     models: Vec<ModelStatus<'a>>,
     tick_to_order: Latency,
+    /// What this process does when each stage has one of its own.
+    stage: Option<super::link::Shown>,
     #[serde(flatten)]
     turns: &'a Turns,
 }
@@ -206,7 +208,7 @@ struct Strategy<'a> {
 }
 
 #[derive(Serialize)]
-struct Latency {
+pub(super) struct Latency {
     count: u64,
     sum_ns: u64,
     p50_ns: u64,
@@ -217,7 +219,7 @@ struct Latency {
     up_to: Vec<(u64, u64)>,
 }
 
-fn latency(histogram: &Histogram, bounds: &[u64]) -> Latency {
+pub(super) fn latency(histogram: &Histogram, bounds: &[u64]) -> Latency {
     Latency {
         count: histogram.count(),
         sum_ns: histogram.sum_ns(),
@@ -245,7 +247,7 @@ pub(super) fn write(
     watches: &mut [Watch],
     turns: &Turns,
 ) {
-    let engine = machine.core.engine();
+    let engine = machine.records.core().engine();
     let config = engine.config();
     let venue = |(index, watch): (usize, &mut Watch)| {
         venue_status(engine, now_ns, index, &pools[index], channels, watch)
@@ -279,8 +281,8 @@ pub(super) fn write(
         unrealised_usd: engine.unrealised().to_f64(),
         profit_usd: engine.profit().to_f64(),
         position_value_usd: engine.value_of(engine::limits::Scope::Account).to_f64(),
-        journal_seq: machine.journal.last_seq(),
-        journal_chain: hex(&machine.journal.chain()),
+        journal_seq: machine.records.last_seq(),
+        journal_chain: hex(&machine.records.chain()),
         journal_durable_seq: machine.gate.durable_seq(),
         durable_wait: latency(&machine.gate.waits, MICROSECOND_BOUNDS_NS),
         journal_entries: machine.entries,
@@ -290,6 +292,7 @@ pub(super) fn write(
         signal_inference: latency(&machine.latencies.inference, MICROSECOND_BOUNDS_NS),
         models: engine.models().map(model_status).collect(),
         tick_to_order: latency(&machine.latencies.tick_to_order, MICROSECOND_BOUNDS_NS),
+        stage: machine.link.shown(),
         turns,
     };
     out.clear();
@@ -356,7 +359,7 @@ fn venue_status<'a>(
     let monotonic = monotonic_ns();
     let (health, reasons) = judge(&Facts {
         is_banned: pool.budget.is_banned(monotonic),
-        is_connected: pool.is_connected() && channels[index * 2].is_up(),
+        is_connected: pool.is_connected() && channels[index * 2].is_up_or_elsewhere(),
         is_user_up: engine.is_user_up(id),
         is_stale: engine.freshness(id) == Freshness::Stale,
         is_breaker_open,
@@ -379,7 +382,7 @@ fn venue_status<'a>(
         feed_age_ns: markets().filter_map(|market| market.age_ns(now_ns)).max(),
         is_reconciled: engine.is_reconciled(id),
         is_user_up: engine.is_user_up(id),
-        is_market_up: channels[index * 2].is_up(),
+        is_market_up: channels[index * 2].is_up_or_elsewhere(),
         is_connected: pool.is_connected(),
         is_halted: engine.is_halted(id),
         breaker: match engine.breaker(id) {

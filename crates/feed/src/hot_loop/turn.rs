@@ -6,8 +6,10 @@ use super::command::{self, Reply};
 use super::gate::Held;
 use super::health::Gaps;
 use super::machine::{LoopError, Machine};
+use super::performing::perform;
 use super::pool::Pool;
 use super::promotion::Promoted;
+use super::records::Records;
 use super::renewal::WsChannel;
 use super::status::{self, Turns};
 use super::strategies::{Doors, messages};
@@ -21,7 +23,7 @@ use engine::output::Output;
 use engine::strategy::breaker::{Gate, StrategyBreaker};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
-use values::{MarketId, Nanos, VenueId};
+use values::{Nanos, VenueId};
 
 /// The core needs the time at least this often.
 const TIMER_NS: Nanos = 10_000_000;
@@ -38,6 +40,8 @@ const POOL_TOKENS: u64 = 1_000;
 const DOOR_TOKENS: u64 = 1 << 32;
 /// Tokens of one venue's pool.
 const POOL_STRIDE: u64 = 100;
+/// Sockets between the stages: read in each turn, so that being woken is enough.
+const LINK_TOKEN: u64 = u64::MAX;
 
 /// A state to be written by the snapshot thread, which may wait for the disk.
 pub(super) struct SnapshotJob {
@@ -48,29 +52,29 @@ pub(super) struct SnapshotJob {
 
 /// Everything of the hot thread.
 pub(super) struct Turn {
-    machine: Machine,
-    channels: Vec<WsChannel>,
-    pools: Vec<Pool>,
-    users: Vec<(Requests, Decoder)>,
+    pub(super) machine: Machine,
+    pub(super) channels: Vec<WsChannel>,
+    pub(super) pools: Vec<Pool>,
+    pub(super) users: Vec<(Requests, Decoder)>,
     watches: Vec<Watch>,
     doors: Doors,
     /// What a strategy has said in this turn; kept between turns.
     said: Vec<u8>,
-    poller: Poller,
-    random: Random,
-    request: Vec<u8>,
-    wants_reconnect: Vec<VenueId>,
+    pub(super) poller: Poller,
+    pub(super) random: Random,
+    pub(super) request: Vec<u8>,
+    pub(super) wants_reconnect: Vec<VenueId>,
     /// Outputs of the answers that are read at once; kept between turns.
-    answers: Vec<Output>,
-    messages: Receiver<Message>,
-    waker: Arc<Waker>,
-    shared: Arc<Shared>,
-    snapshots: SyncSender<SnapshotJob>,
-    options: Options,
-    status: Vec<u8>,
-    turns: Turns,
+    pub(super) answers: Vec<Output>,
+    pub(super) messages: Receiver<Message>,
+    pub(super) waker: Arc<Waker>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) snapshots: SyncSender<SnapshotJob>,
+    pub(super) options: Options,
+    pub(super) status: Vec<u8>,
+    pub(super) turns: Turns,
     clocks: Clocks,
-    stop_by_ns: Option<Nanos>,
+    pub(super) stop_by_ns: Option<Nanos>,
 }
 
 /// What is observed of one venue beside the core.
@@ -105,7 +109,10 @@ impl Turn {
     ) -> std::io::Result<Turn> {
         let poller = Poller::new()?;
         poller.watch(waker.fd(), WAKER_TOKEN, false)?;
-        let config = machine.core.engine().config();
+        for fd in machine.link.fds() {
+            poller.watch(fd, LINK_TOKEN, false)?;
+        }
+        let config = machine.records.core().engine().config();
         let (mut channels, mut pools, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for (index, venue) in venues.into_iter().enumerate() {
             let id = VenueId(index as u8);
@@ -131,7 +138,14 @@ impl Turn {
             ));
             users.push((venue.requests, Decoder::for_venue(config, id)));
         }
-        let doors = Doors::open(&options.strategy_sockets, DOOR_TOKENS, &poller)?;
+        let sockets: &[_] = match machine.records {
+            Records::Own { .. } => &options.strategy_sockets,
+            Records::Followed(_) => &[],
+        };
+        let doors = Doors::open(sockets, DOOR_TOKENS, &poller)?;
+        for channel in &mut channels {
+            channel.is_elsewhere = !machine.link.holds(channel.channel);
+        }
         let now_ns = monotonic_ns();
         Ok(Turn {
             doors,
@@ -141,7 +155,7 @@ impl Turn {
                 timer_ns: now_ns,
                 status_ns: now_ns,
                 snapshot_ns: now_ns + options.snapshot_every_ns,
-                snapshot_seq: machine.journal.last_seq(),
+                snapshot_seq: machine.records.last_seq(),
                 lag_since_ns: now_ns,
                 lag_max_ns: 0,
             },
@@ -174,9 +188,9 @@ impl Turn {
 
     fn run_inner(&mut self) -> Result<(), LoopError> {
         let mut ready = Vec::with_capacity(64);
-        self.take(None, &Input::Started)?;
+        self.begin()?;
         let mut is_behind = false;
-        let venues = &self.machine.core.engine().config().venues;
+        let venues = &self.machine.records.core().engine().config().venues;
         let stall_ns = venues.iter().map(|v| v.stale_after_ns).min().unwrap_or(Nanos::MAX);
         let mut turned_ns = monotonic_ns();
         loop {
@@ -201,6 +215,7 @@ impl Turn {
                 self.dispatch(*event)?;
             }
             is_behind = self.frames()?;
+            self.exchange()?;
             self.release()?;
             self.settle()?;
             let end_ns = monotonic_ns();
@@ -214,7 +229,7 @@ impl Turn {
             }
             if self.is_stopped(end_ns) {
                 self.snapshot(true)?;
-                self.machine.journal.sync()?;
+                self.machine.records.sync()?;
                 return self.release();
             }
             if ready.is_empty() && !is_behind && self.wants_snapshot(end_ns) {
@@ -228,7 +243,8 @@ impl Turn {
     fn distrust_buffers(&mut self) -> Result<(), LoopError> {
         let stalled = std::io::Error::other("this process stood still, so its buffers are old");
         for index in 0..self.channels.len() {
-            if self.channels[index].channel == Channel::Market {
+            let channel = &self.channels[index];
+            if channel.channel == Channel::Market && !channel.is_elsewhere {
                 self.channel_down(index, &stalled)?;
             }
         }
@@ -236,6 +252,9 @@ impl Turn {
     }
 
     fn dispatch(&mut self, event: Ready) -> Result<(), LoopError> {
+        if event.token == LINK_TOKEN {
+            return Ok(());
+        }
         if event.token == WAKER_TOKEN {
             self.waker.drain();
             return self.commands();
@@ -276,7 +295,7 @@ impl Turn {
                 door.note(message);
             }
             self.take(None, &Input::Strategy { strategy, bytes: message })?;
-            let gate = self.machine.core.engine().strategy_breaker(strategy);
+            let gate = self.machine.records.core().engine().strategy_breaker(strategy);
             let gate = gate.map_or(Gate::Waiting, StrategyBreaker::gate);
             if self.doors.at(token).is_some_and(|door| door.shut_on(gate)) {
                 heard.is_over = true;
@@ -297,7 +316,7 @@ impl Turn {
 
     fn note_strategy(&mut self, token: u64, what: &str) {
         let Some(door) = self.doors.at(token) else { return };
-        let config = self.machine.core.engine().config();
+        let config = self.machine.records.core().engine().config();
         let name = &config.strategies[usize::from(door.strategy.0)].name;
         let why = if door.trouble.is_empty() { "" } else { ": " };
         self.shared.note(format!("strategy {name} {what}{why}{}", door.trouble));
@@ -393,12 +412,13 @@ impl Turn {
                     }
                 };
             machine.take(machine.clock.at(start_ns), &input)?;
-            let is_closing = machine.core.is_closing() && matches!(input, Input::Frame { .. });
+            let is_closing =
+                machine.records.core().is_closing() && matches!(input, Input::Frame { .. });
             if is_closing && is_market {
                 at.renew();
             }
-            if is_market && machine.core.stamped_ns() > 0 {
-                let stamped_ns = machine.core.stamped_ns();
+            if is_market && machine.records.core().stamped_ns() > 0 {
+                let stamped_ns = machine.records.core().stamped_ns();
                 watches[venue.index()].clock.observe(machine.clock.at(start_ns), stamped_ns);
             }
             let start_ns = is_market.then_some(start_ns);
@@ -418,7 +438,11 @@ impl Turn {
         Ok(true)
     }
 
-    fn channel_down(&mut self, index: usize, error: &std::io::Error) -> Result<(), LoopError> {
+    pub(super) fn channel_down(
+        &mut self,
+        index: usize,
+        error: &std::io::Error,
+    ) -> Result<(), LoopError> {
         let channel = &mut self.channels[index];
         let was_up = channel.is_up();
         if channel.drop_connection(monotonic_ns(), &mut self.random, error) {
@@ -428,13 +452,17 @@ impl Turn {
         if !was_up {
             return Ok(());
         }
-        let name = &self.machine.core.engine().config().venues[venue.index()].name;
+        let name = &self.machine.records.core().engine().config().venues[venue.index()].name;
         self.shared.note(format!("{name}: {kind:?} channel lost: {error}"));
         self.take(None, &Input::ChannelDown { venue, channel: kind })
     }
 
     /// Journals, applies and performs one input.
-    fn take(&mut self, start_ns: Option<Nanos>, input: &Input<'_>) -> Result<(), LoopError> {
+    pub(super) fn take(
+        &mut self,
+        start_ns: Option<Nanos>,
+        input: &Input<'_>,
+    ) -> Result<(), LoopError> {
         self.machine.take(self.machine.now_ns(), input)?;
         let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
         perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
@@ -445,7 +473,7 @@ impl Turn {
     }
 
     /// What came of performing: lost requests are told to the core, and channels reopened.
-    fn settle(&mut self) -> Result<(), LoopError> {
+    pub(super) fn settle(&mut self) -> Result<(), LoopError> {
         for index in 0..self.pools.len() {
             let venue = VenueId(index as u8);
             self.send_waiting(index);
@@ -470,7 +498,7 @@ impl Turn {
             return;
         }
         let now_ns = monotonic_ns();
-        let (engine, core_ns) = (machine.core.engine(), machine.clock.at(now_ns));
+        let (engine, core_ns) = (machine.records.core().engine(), machine.clock.at(now_ns));
         pools[index].send_waiting(now_ns, poller, random, |purpose| match purpose {
             Purpose::Place(id) => engine.forbids(core_ns, id).is_some(),
             _ => false,
@@ -481,7 +509,9 @@ impl Turn {
     /// long are for a market that is gone, and a person must look at the disk.
     fn release(&mut self) -> Result<(), LoopError> {
         let now_ns = monotonic_ns();
-        if self.machine.gate.poll(now_ns)? {
+        let is_stalled = self.machine.gate.poll(now_ns)?;
+        self.machine.link.ring_held(&self.machine.gate)?;
+        if is_stalled {
             while let Some((venue, purpose)) = self.machine.gate.withdraw_any() {
                 self.pools[venue.index()].lost.push(purpose);
             }
@@ -494,7 +524,7 @@ impl Turn {
         while let Some(held) = machine.gate.next(now_ns) {
             match held {
                 Held::Request { venue, purpose: Purpose::Place(id), bytes, .. }
-                    if machine.core.engine().forbids(core_ns, id).is_some() =>
+                    if machine.records.core().engine().forbids(core_ns, id).is_some() =>
                 {
                     pools[venue.index()].withdrawn.push(Purpose::Place(id));
                     machine.gate.give_back(bytes);
@@ -517,7 +547,8 @@ impl Turn {
         let now_ns = monotonic_ns();
         self.turns.clock_ahead_ns = self.machine.clock.steer(now_ns, wall_ns());
         self.take(None, &Input::Timer)?;
-        self.machine.gate.want(self.machine.journal.last_seq());
+        self.tend_link(now_ns)?;
+        self.machine.gate.want(self.machine.records.last_seq());
         for (watch, user) in self.watches.iter().zip(&mut self.users) {
             user.0.correct_clock(watch.clock.correction_ns());
         }
@@ -530,7 +561,9 @@ impl Turn {
                 self.channel_down(index, &error)?;
             }
         }
-        if self.turns.trading_since_ns == 0 && status::is_ready(self.machine.core.engine()) {
+        if self.turns.trading_since_ns == 0
+            && status::is_ready(self.machine.records.core().engine())
+        {
             self.turns.trading_since_ns = wall_ns();
         }
         self.settle()
@@ -544,7 +577,7 @@ impl Turn {
                         Some(promoted) => self.promote(*promoted)?,
                         None => self.command(&json)?,
                     };
-                    let seq = self.machine.journal.last_seq();
+                    let seq = self.machine.records.last_seq();
                     self.machine.gate.reply(monotonic_ns(), seq, answer.text(), reply);
                 }
                 Message::Stop => {
@@ -560,7 +593,7 @@ impl Turn {
     /// Puts a model in its place that was made ready beforehand.
     fn promote(&mut self, promoted: Promoted) -> Result<Reply, LoopError> {
         let Promoted { strategy, payload, model, session } = promoted;
-        let engine = self.machine.core.engine();
+        let engine = self.machine.records.core().engine();
         let place = match engine.strategy_for(&strategy, &model) {
             Ok(found) => usize::from(found.0),
             Err(refusal) => {
@@ -570,7 +603,7 @@ impl Turn {
         };
         let before = engine.models().find(|(name, _)| *name == strategy);
         let replaced = before.map(|(_, memory)| ("model", memory.name.clone()));
-        self.machine.core.make_ready(model);
+        self.machine.records.make_ready(model);
         // The old one goes after the entry is written: its last answer stands before it.
         self.take(None, &Input::Model(&payload))?;
         let old = core::mem::replace(&mut self.machine.sessions[place], session);
@@ -581,7 +614,7 @@ impl Turn {
             message: String::new(),
             replaced: replaced.into_iter().collect(),
             order: 0,
-            seq: self.machine.journal.last_seq(),
+            seq: self.machine.records.last_seq(),
             at_ns: self.machine.last_ns(),
         })
     }
@@ -592,13 +625,14 @@ impl Turn {
             Ok(order) => order,
             Err(text) => return Ok(Reply::refused("COMMAND_UNKNOWN", text, now_ns)),
         };
-        let translated = command::translate(&order, self.machine.core.engine(), now_ns);
+        let translated = command::translate(&order, self.machine.records.core().engine(), now_ns);
         let (command, replaced) = match translated {
             Ok(found) => found,
             Err(refusal) => return Ok(refusal),
         };
         let is_submit = matches!(command, Command::Submit(_));
-        let made = if is_submit { self.machine.core.engine().parents().next_id() } else { 0 };
+        let made =
+            if is_submit { self.machine.records.core().engine().parents().next_id() } else { 0 };
         let seq = self.order(command, order.actor, order.reason)?;
         self.settle()?;
         let at_ns = self.machine.last_ns();
@@ -617,33 +651,39 @@ impl Turn {
         let commanded = Commanded { command, actor, reason };
         let bytes = serde_json::to_vec(&commanded).expect("plain data always encodes");
         self.take(None, &Input::Command(&bytes))?;
-        Ok(self.machine.journal.last_seq())
+        Ok(self.machine.records.last_seq())
     }
 
     fn is_stopped(&self, now_ns: Nanos) -> bool {
         self.stop_by_ns.is_some_and(|by_ns| {
-            now_ns >= by_ns || self.machine.core.engine().orders().open().is_empty()
+            now_ns >= by_ns || self.machine.records.core().engine().orders().open().is_empty()
         })
     }
 
     fn wants_snapshot(&self, now_ns: Nanos) -> bool {
+        if matches!(self.machine.records, Records::Followed(_)) {
+            return false;
+        }
         now_ns >= self.clocks.snapshot_ns
-            || self.machine.journal.last_seq() - self.clocks.snapshot_seq
+            || self.machine.records.last_seq() - self.clocks.snapshot_seq
                 >= self.options.snapshot_every_entries
     }
 
     /// Records the state's hash, so that a replay proves itself, and has the state written aside.
     fn snapshot(&mut self, is_last: bool) -> Result<(), LoopError> {
+        if matches!(self.machine.records, Records::Followed(_)) {
+            return Ok(());
+        }
         let start_ns = monotonic_ns();
-        let state = self.machine.core.engine().encode();
+        let state = self.machine.records.core().engine().encode();
         let state_hash = crate::core::hash_state(&state);
         let now_ns = self.machine.now_ns();
         // Applying the check would only compute the same hash again.
         self.machine.record(now_ns, &Input::Check { state_hash })?;
         let spent_ns = monotonic_ns() - start_ns;
         self.turns.snapshot_encode_ns_max = self.turns.snapshot_encode_ns_max.max(spent_ns);
-        let journal = &self.machine.journal;
-        let job = SnapshotJob { seq: journal.last_seq(), chain: journal.chain(), state };
+        let records = &self.machine.records;
+        let job = SnapshotJob { seq: records.last_seq(), chain: records.chain(), state };
         self.clocks.snapshot_ns = start_ns + self.options.snapshot_every_ns;
         self.clocks.snapshot_seq = job.seq;
         let sent = if is_last {
@@ -682,100 +722,4 @@ impl Turn {
 /// Binance's code for a timestamp outside of its window; such an answer is rare and short.
 fn is_timestamp_refused(body: &[u8]) -> bool {
     body.windows(5).any(|window| window == b"-1021")
-}
-
-/// Does what the core wants: encodes each request and hands it to its venue's pool.
-#[expect(clippy::too_many_arguments, reason = "disjoint parts of one struct, borrowed apart")]
-#[inline]
-fn perform(
-    machine: &mut Machine,
-    pools: &mut [Pool],
-    poller: &Poller,
-    random: &mut Random,
-    users: &[(Requests, Decoder)],
-    bytes: &mut Vec<u8>,
-    wants_reconnect: &mut Vec<VenueId>,
-    start_ns: Option<Nanos>,
-) {
-    if machine.outputs.is_empty() {
-        return;
-    }
-    let now_ns = machine.last_ns();
-    let seq = machine.journal.last_seq();
-    for output in &machine.outputs {
-        let config = machine.core.engine().config();
-        let Some((venue, purpose)) = encode(output, config, users, now_ns, bytes) else {
-            if let Output::Reconnect(venue) = output {
-                wants_reconnect.push(*venue);
-            }
-            continue;
-        };
-        if machine.gate.holds(purpose) {
-            machine.gate.hold(monotonic_ns(), seq, (venue, purpose), bytes, start_ns);
-            continue;
-        }
-        if let Purpose::Cancel(id) = purpose
-            && machine.gate.withdraw(id)
-        {
-            pools[venue.index()].withdrawn.push(Purpose::Place(id));
-        }
-        if let (Purpose::Place(_), Some(start_ns)) = (purpose, start_ns) {
-            machine.latencies.tick_to_order.record(monotonic_ns() - start_ns);
-        }
-        pools[venue.index()].request(monotonic_ns(), purpose, bytes, poller, random);
-    }
-    machine.outputs.clear();
-}
-
-/// Writes the request of an output over what `bytes` held; `None` when it asks for none.
-#[inline]
-pub(super) fn encode(
-    output: &Output,
-    config: &engine::config::CoreConfig,
-    users: &[(Requests, Decoder)],
-    now_ns: Nanos,
-    bytes: &mut Vec<u8>,
-) -> Option<(VenueId, Purpose)> {
-    let at = |market: MarketId| {
-        let market = &config.markets[market.index()];
-        let venue = VenueId(market.venue);
-        (venue, &users[venue.index()].0, market.symbol.as_str())
-    };
-    Some(match *output {
-        Output::Place(ref order) => {
-            let (venue, requests, symbol) = at(order.market);
-            requests.place(bytes, symbol, order, now_ns);
-            (venue, Purpose::Place(order.client_order_id))
-        }
-        Output::Cancel { market, client_order_id } => {
-            let (venue, requests, symbol) = at(market);
-            requests.cancel(bytes, symbol, client_order_id, now_ns);
-            (venue, Purpose::Cancel(client_order_id))
-        }
-        Output::QueryOrder { market, client_order_id } => {
-            let (venue, requests, symbol) = at(market);
-            requests.query(bytes, symbol, client_order_id, now_ns);
-            (venue, Purpose::QueryOrder(client_order_id))
-        }
-        Output::FetchSnapshot(market) => {
-            let (venue, requests, symbol) = at(market);
-            requests.depth(bytes, symbol);
-            (venue, Purpose::Snapshot(market))
-        }
-        Output::FetchOpenOrders(market) => {
-            let (venue, requests, symbol) = at(market);
-            requests.open_orders(bytes, symbol, now_ns);
-            (venue, Purpose::OpenOrders(market))
-        }
-        Output::FetchMyTrades { market, from_id } => {
-            let (venue, requests, symbol) = at(market);
-            requests.my_trades(bytes, symbol, from_id, now_ns);
-            (venue, Purpose::MyTrades(market))
-        }
-        Output::FetchAccount(venue) => {
-            users[venue.index()].0.account(bytes, now_ns);
-            (venue, Purpose::Account(venue))
-        }
-        _ => return None,
-    })
 }

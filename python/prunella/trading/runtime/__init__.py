@@ -1,6 +1,6 @@
 """The shell around the core: settings in, a trading process with control and telemetry out."""
 
 from prunella.trading.runtime.service import EngineService
-from prunella.trading.runtime.settings import LoopSettings, TradingSettings
+from prunella.trading.runtime.settings import STAGES, LoopSettings, StageName, TradingSettings
 
-__all__ = ["EngineService", "LoopSettings", "TradingSettings"]
+__all__ = ["STAGES", "EngineService", "LoopSettings", "StageName", "TradingSettings"]

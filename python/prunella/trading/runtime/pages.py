@@ -82,6 +82,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "scopes": {scope["name"]: scope for scope in raw["scopes"]},
         "guardians": {guard["name"]: guard for guard in raw["guardians"]},
         "kills": raw["kills"],
+        "stage": _stage(raw["stage"]),
         "latency_us": {name: _percentiles(raw[name]) for name in _LATENCIES},
         "journal": {
             "seq": raw["journal_seq"],
@@ -100,6 +101,11 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "snapshots": raw["snapshots"],
         "snapshot_us_max": raw["snapshot_encode_ns_max"] / 1_000,
     }
+
+
+def _stage(stage: Status | None) -> Status | None:
+    """The part of one stage among five; None when one process is all of them."""
+    return stage and stage | {"hops": {name: _percentiles(hop) for name, hop in stage["hops"]}}
 
 
 def _market(market: Status) -> Status:
@@ -152,7 +158,8 @@ def _venue(
         "reflexes": venue["reflexes"],
         "requests": venue["requests"],
         "placement_ms": {
-            name: value / 1_000 for name, value in _percentiles(venue["placement"]).items()
+            name: value if name == "count" else value / 1_000
+            for name, value in _percentiles(venue["placement"]).items()
         },
         "position": market["position"],
         "best_bid": market["best_bid"],
@@ -166,7 +173,7 @@ def _milliseconds(value_ns: int | None) -> float | None:
 
 def _percentiles(latency: Status) -> dict[str, float]:
     names = {"p50": "p50_ns", "p99": "p99_ns", "p999": "p999_ns", "max": "max_ns"}
-    return {name: latency[key] / 1_000 for name, key in names.items()}
+    return {name: latency[key] / 1_000 for name, key in names.items()} | {"count": latency["count"]}
 
 
 def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
@@ -206,6 +213,8 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
         lines.append(f"position_quantity{{{label}}} {quantity}")
     for name, metric in _LATENCIES.items():
         lines.extend(_histogram(metric, "", raw[name], unit_ns=1_000))
+    if raw["stage"]:
+        lines.extend(_hop_metrics(raw["stage"]))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -213,6 +222,29 @@ def _scope_metrics(scope: Status) -> Iterator[str]:
     label = f'scope="{scope["name"]}"'
     for metric, field in _SCOPE_METRICS.items():
         yield f"{metric}{{{label}}} {scope[field]}"
+
+
+def stage_metrics(raw: Status) -> bytes:
+    """Prometheus text of a stage that follows the journal."""
+    if not raw:
+        return b""
+    label = f'{{stage="{raw["name"]}"}}'
+    counts = ("entries", "orders_sent", "orders_unsent", "orders_differing", "orders_expired")
+    lines = [f"stage_{name}_total{label} {raw[name]}" for name in counts]
+    if raw["heard_age_ns"] is not None:
+        lines.append(f"stage_silence_seconds{label} {raw['heard_age_ns'] / 1e9}")
+    name = "stage_step_microseconds"
+    lines.extend(_histogram(name, label.strip("{}"), raw["step"], unit_ns=1_000))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _hop_metrics(stage: Status) -> Iterator[str]:
+    """What the execution process knows of the way of an order through the stages."""
+    label = f'{{stage="{stage["name"]}"}}'
+    for name in ("orders_differing", "orders_expired"):
+        yield f"stage_{name}_total{label} {stage[name]}"
+    for name, hop in stage["hops"]:
+        yield from _histogram("stage_hop_microseconds", f'hop="{name}"', hop, unit_ns=1_000)
 
 
 def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator[str]:

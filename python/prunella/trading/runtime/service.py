@@ -10,6 +10,7 @@ import sys
 import threading
 import types
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -51,10 +52,13 @@ from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.model import Registry, runtime_library
 from prunella.trading.risk import config_limits
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
-from prunella.trading.runtime.settings import TradingSettings
+from prunella.trading.runtime.settings import StageName, TradingSettings
 from prunella.trading.strategy import PythonStrategy
 from prunella.trading.venue import VenueEndpoint, read_venue_key
 from prunella.values import Clock, Home
+
+if TYPE_CHECKING:
+    from prunella.trading.runtime.stages import StageSockets
 
 _COMMANDS = (
     Kill
@@ -95,6 +99,8 @@ class EngineService:
         home: Keys, tokens, the journal and the control socket are in it.
         port: HTTP port of /health, /ready, /metrics and /status.
         clock: The time.
+        stage: Which of five processes this is; without it, it is all of them. `execution` takes no
+            commands: `market` journals them.
 
     Raises:
         ConfigError: Settings that do not fit together, or a key that cannot be read.
@@ -108,16 +114,19 @@ class EngineService:
         home: Home,
         port: int,
         clock: Clock,
+        stage: Literal["market", "execution"] | None = None,
     ) -> None:
         self._clock = clock
+        self._sockets = _stage_sockets(stage, home) if stage else None
         self._stopping = threading.Event()
         self._rates: dict[str, float] = {}
         self._counted: dict[str, int] = {}
         self._counted_ns = 0
         self._persons = home.key("persons.toml")
         self._settings = settings
-        self._loop = _hot_loop(settings, endpoints, home)
+        self._loop = _hot_loop(settings, endpoints, home, self._sockets)
         self._registry = Registry(home.models)
+        self._takes_commands = stage != "execution"
         answers = Answers(load_token(home.key("control.token")), self._handle)
         self._control = ControlServer(home.socket("engine"), answers=answers)
         self._door = CommandDoor(
@@ -143,20 +152,25 @@ class EngineService:
             signal.signal(number, self._on_signal)
         self._server.start()
         self._loop.start()
-        self._promote_current()
-        self._control.start()
-        self._door.start()
+        if self._takes_commands:
+            self._promote_current()
+            self._control.start()
+            self._door.start()
         _say("trading thread started")
-        self._compare_limits()
+        if self._takes_commands:
+            self._compare_limits()
         try:
             while not self._stopping.wait(_LOOK_S) and self._loop.is_running:
                 self._look()
         finally:
-            self._door.close()
-            self._control.close()
+            if self._takes_commands:
+                self._door.close()
+                self._control.close()
             try:
                 self._loop.stop()
             finally:
+                if self._sockets is not None:
+                    self._sockets.close()
                 self._server.close()
         _say("stopped cleanly")
 
@@ -286,8 +300,18 @@ def _refused(code: str, message: str) -> Reply:
     return Reply(ok=False, code=code, message=message)
 
 
+def _stage_sockets(stage: StageName, home: Home) -> "StageSockets":
+    # Only here, because this import is a good part of an engine's way back after a crash.
+    from prunella.trading.runtime.stages import StageSockets  # noqa: PLC0415
+
+    return StageSockets(stage, home)
+
+
 def _hot_loop(
-    settings: TradingSettings, endpoints: Mapping[str, VenueEndpoint], home: Home
+    settings: TradingSettings,
+    endpoints: Mapping[str, VenueEndpoint],
+    home: Home,
+    sockets: "StageSockets | None",
 ) -> HotLoop:
     """The hot loop of these settings, not started.
 
@@ -300,7 +324,7 @@ def _hot_loop(
         if name not in endpoints:
             raise ConfigError(f"venue {name}: expected an endpoint, found none")
         venues.append(msgspec.to_builtins(endpoints[name]) | msgspec.to_builtins(key))
-    sockets = [
+    doors = [
         (index, str(home.socket(f"strategy-{name}")))
         for index, (name, strategy) in enumerate(settings.strategies.items())
         if isinstance(strategy, PythonStrategy)
@@ -314,8 +338,9 @@ def _hot_loop(
         venues=msgspec.json.encode(venues),
         journal_dir=home.engine_journal,
         options=msgspec.json.encode(
-            settings.loop.raw() | {"strategy_sockets": sockets, "onnxruntime": _runtime()}
+            settings.loop.raw() | {"strategy_sockets": doors, "onnxruntime": _runtime()}
         ),
+        stage=None if sockets is None else sockets.lent(),
     )
 
 

@@ -12,6 +12,10 @@ from prunella.trading.risk import LimitSettings, RiskSettings
 from prunella.trading.strategy import MarketMaker, Momentum, StrategySettings
 from prunella.trading.venue import VenueEndpoint
 
+StageName = Literal["market", "signal", "risk", "execution", "position"]
+STAGES: tuple[StageName, ...] = ("market", "signal", "risk", "execution", "position")
+"""In the order in which an order passes them."""
+
 _RUN_IN_SETTINGS = 1
 """The engine replaces it by the second of its journal's first entry."""
 
@@ -151,6 +155,8 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What is traded, where, by which strategies and within which limits.
 
     Attributes:
+        topology: `fused` runs all five stages in one process, which is the fastest; `split` gives
+            each a process of its own.
         instrument: What is traded, at every venue, when it is one instrument.
         instruments: What is traded when it is several, by name; then `instrument` is left out.
         risk: What may be risked with an instrument at each venue.
@@ -163,6 +169,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         execution: How orders are routed over venues, and kept.
     """
 
+    topology: Literal["fused", "split"] = "fused"
     instrument: Instrument = msgspec.field(default_factory=_bitcoin)
     instruments: dict[str, TradedInstrument] = msgspec.field(default_factory=dict)
     risk: RiskSettings = msgspec.field(

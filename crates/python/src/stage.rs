@@ -1,0 +1,100 @@
+//! `prunella._core.StageLoop`: a stage's name, a journal and borrowed sockets in; its thread out.
+
+use crate::hot_loop::{config_error, loop_error, raise};
+use feed::hot_loop::StageLoop as Loop;
+use feed::stage::{Ends, Library, Socket, Stage};
+use pyo3::prelude::*;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A socket that Python made and does not use while it is lent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lent {
+    address: usize,
+    fd: i32,
+}
+
+/// A stage and its ends, with the two functions of the libzmq that made them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LentEnds {
+    name: String,
+    send: usize,
+    receive: usize,
+    stream: Lent,
+    inlet: Option<Lent>,
+    outlet: Option<Lent>,
+}
+
+/// The stage and its ends, from JSON.
+pub(crate) fn ends(py: Python<'_>, told: &[u8]) -> PyResult<(Stage, Ends)> {
+    let told: LentEnds =
+        serde_json::from_slice(told).map_err(|error| config_error(py, error.to_string()))?;
+    let stage = Stage::parse(&told.name)
+        .ok_or_else(|| config_error(py, format!("expected a stage, found {:?}", told.name)))?;
+    // SAFETY: `prunella.trading.runtime.stages` gives the addresses of the libzmq that pyzmq has
+    // loaded and of sockets that it keeps open, and unused, until the loop has ended.
+    let library = unsafe { Library::at(told.send, told.receive) };
+    // SAFETY: as above.
+    let socket = |lent: Lent| unsafe { Socket::lent(library, lent.address, lent.fd) };
+    let ends = Ends {
+        stream: socket(told.stream),
+        inlet: told.inlet.map(socket),
+        outlet: told.outlet.map(socket),
+    };
+    Ok((stage, ends))
+}
+
+/// The thread of `signal`, `risk` or `position`; see `prunella.trading.runtime`.
+#[pyclass(frozen, module = "prunella._core")]
+pub struct StageLoop {
+    journal_dir: PathBuf,
+    prepared: Mutex<Option<(Stage, Ends)>>,
+    running: Mutex<Option<Arc<Loop>>>,
+}
+
+impl StageLoop {
+    fn running(&self) -> Option<Arc<Loop>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[pymethods]
+impl StageLoop {
+    #[new]
+    #[pyo3(signature = (*, journal_dir, stage))]
+    fn new(py: Python<'_>, journal_dir: PathBuf, stage: &[u8]) -> PyResult<Self> {
+        let prepared = Mutex::new(Some(ends(py, stage)?));
+        Ok(Self { journal_dir, prepared, running: Mutex::default() })
+    }
+
+    /// Waits for the journal, catches up with it and follows it from now on.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        let prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((stage, ends)) = prepared else {
+            return Err(raise(py, "UsageError", "a stage is started once".to_owned()));
+        };
+        let started = py.detach(|| Loop::start(stage, &self.journal_dir, ends));
+        let running = started.map_err(|error| loop_error(py, &error))?;
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(running));
+        Ok(())
+    }
+
+    /// The newest status (JSON); empty before the first.
+    fn status(&self) -> String {
+        self.running().map_or_else(String::new, |running| running.status())
+    }
+
+    #[getter]
+    fn is_running(&self) -> bool {
+        self.running().is_some_and(|running| running.is_running())
+    }
+
+    /// Ends the thread.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(running) = self.running() else { return Ok(()) };
+        py.detach(|| running.stop()).map_err(|error| loop_error(py, &error))
+    }
+}

@@ -1,0 +1,172 @@
+"""Five processes over real exchanges: trade, lose each of them in turn, prove the journal."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import engine_process
+import exchange_process
+import pytest
+import zmq
+from engine_process import SplitEngine, wait_until
+from exchange_process import Exchange
+from metric_labels import unlisted_on
+from prunella.control import Kill, Resume
+from prunella.control.curve import connect, load_curve_pair
+from prunella.trading.engine import replay
+from prunella.trading.execution import VenueLimits
+from prunella.trading.runtime import STAGES, LoopSettings, TradingSettings
+from prunella.trading.runtime.stage_pb2 import Positions
+from prunella.trading.runtime.stages import stage_socket
+from prunella.trading.strategy import MarketMaker, Momentum
+from prunella.values import parse_fixed
+
+SYMBOL = "BTCUSDT"
+FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
+EAGER = TradingSettings(
+    topology="split",
+    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
+    strategies={
+        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
+        "momentum": Momentum(
+            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
+        ),
+    },
+    loop=LoopSettings(snapshot_every_s=0.5),
+)
+
+
+@pytest.fixture(name="exchange")
+def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """A running exchange with a lively synthetic market."""
+    (tmp_path / "x").mkdir()
+    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
+    with exchange_process.running(tmp_path / "x", *arguments) as running:
+        yield running
+
+
+@pytest.fixture(name="engine")
+def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[SplitEngine]:
+    """Five ready processes over it."""
+    with engine_process.running_split(tmp_path, {"primary": exchange}, EAGER) as running:
+        yield running
+
+
+def _settle(engine: SplitEngine) -> None:
+    """Halts, cancels, and waits until the fate of every order is known."""
+    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
+
+    def is_settled() -> bool:
+        venue = engine.venue()
+        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
+
+    wait_until(is_settled, "all orders to be settled")
+
+
+def _assert_books_agree(engine: SplitEngine, exchange: Exchange) -> None:
+    """Our fills and position are the venue's, no order doubled, none left open."""
+    ours = engine.venue()
+    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
+    orders = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
+    assert ours["fills"] == len(trades)
+    signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
+    assert parse_fixed(ours["position"]) == sum(signed)
+    assert Counter(order["clientOrderId"] for order in orders).most_common(1)[0][1] == 1
+    assert all(order["status"] in FINAL for order in orders)
+    assert ours["breaks"] == 0
+
+
+def test_five_processes_trade_and_the_fused_core_replays_the_same_states(
+    engine: SplitEngine, exchange: Exchange
+) -> None:
+    """Orders go through signal, risk and execution; every recorded hash is the fused core's."""
+    engine.wait_trading(fills=5)
+    execution = engine.stage_status("execution")["stage"]
+    assert execution["orders_differing"] == 0
+    assert set(execution["hops"]) == {"market", "signal", "risk", "execution"}
+    assert engine.stage_status("signal")["orders_sent"] > 0
+    assert engine.stage_status("risk")["orders_sent"] > 0
+    for name in STAGES:
+        assert engine.get_stage(name, "/health")[0] == 200
+        assert unlisted_on(engine.get_stage(name, "/metrics")[1].decode()) == {}
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    assert engine.stop() == 0, engine.log()
+    assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
+    whole = replay(engine.home.engine_journal)
+    assert whole["hash_equal"], whole
+    assert whole["checks"] >= 2
+
+
+def test_each_process_killed_in_turn_comes_back_and_nothing_is_doubled_or_lost(
+    engine: SplitEngine, exchange: Exchange
+) -> None:
+    """SIGKILL to one after the other in mid trading; trading goes on and the books agree."""
+    for name in STAGES:
+        engine.wait_trading(fills=2)
+        engine.kill_stage(name)
+        engine.start_stage(name)
+        engine.wait_ready()
+    engine.wait_trading(fills=2)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+    engine.kill()
+    whole = replay(engine.home.engine_journal)
+    assert whole["hash_equal"], whole
+
+
+@pytest.mark.parametrize("missing", ["signal", "risk"])
+def test_without_signal_or_risk_no_order_leaves_and_a_kill_still_cancels(
+    engine: SplitEngine, exchange: Exchange, missing: str
+) -> None:
+    """A dead stage before it keeps orders from leaving, and cannot keep a cancel from leaving."""
+    engine.wait_trading(fills=1)
+    engine.kill_stage(missing)
+    before = engine.venue()["orders_not_received"]
+    wait_until(lambda: engine.venue()["orders_not_received"] > before + 3, "orders taken back")
+    count = len(exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body)
+    _settle(engine)
+    assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
+    after = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
+    assert len(after) == count
+    engine.start_stage(missing)
+    engine.wait_ready()
+    assert engine.target().apply(Resume(), actor="ada", reason="back").ok
+    engine.wait_trading(fills=1)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+
+
+def test_positions_are_told_to_operators_and_sockets_are_private(engine: SplitEngine) -> None:
+    """A subscriber with the operator's key hears fills; the paths are its owner's alone."""
+    keys = engine.home.key
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    path = stage_socket(engine.home, "positions")
+    socket = connect(
+        context,
+        zmq.SUB,
+        path,
+        client=load_curve_pair(keys("operator.curve")),
+        server=load_curve_pair(keys("stage-position.curve")).public,
+    )
+    stranger = connect(
+        context,
+        zmq.SUB,
+        path,
+        client=load_curve_pair(keys("stage-signal.curve")),
+        server=load_curve_pair(keys("stage-position.curve")).public,
+    )
+    for each in (socket, stranger):
+        each.setsockopt(zmq.SUBSCRIBE, b"")
+    try:
+        assert socket.poll(20_000)
+        told = Positions.FromString(socket.recv())
+        assert [each.symbol for each in told.positions] == [SYMBOL]
+        assert told.positions[0].fills > 0
+        assert not stranger.poll(0)
+    finally:
+        socket.close()
+        stranger.close()
+        context.term()
+    for name in ("stream", "intents", "orders", "facts", "positions"):
+        assert stage_socket(engine.home, name).stat().st_mode & 0o777 == 0o600
