@@ -105,7 +105,10 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
 
 def _stage(stage: Status | None) -> Status | None:
     """The part of one stage among five; None when one process is all of them."""
-    return stage and stage | {"hops": {name: _percentiles(hop) for name, hop in stage["hops"]}}
+    if stage is None:
+        return None
+    hops = {name: _percentiles(hop) | {"count": hop["count"]} for name, hop in stage["hops"]}
+    return stage | {"hops": hops}
 
 
 def _market(market: Status) -> Status:
@@ -158,8 +161,7 @@ def _venue(
         "reflexes": venue["reflexes"],
         "requests": venue["requests"],
         "placement_ms": {
-            name: value if name == "count" else value / 1_000
-            for name, value in _percentiles(venue["placement"]).items()
+            name: value / 1_000 for name, value in _percentiles(venue["placement"]).items()
         },
         "position": market["position"],
         "best_bid": market["best_bid"],
@@ -173,7 +175,7 @@ def _milliseconds(value_ns: int | None) -> float | None:
 
 def _percentiles(latency: Status) -> dict[str, float]:
     names = {"p50": "p50_ns", "p99": "p99_ns", "p999": "p999_ns", "max": "max_ns"}
-    return {name: latency[key] / 1_000 for name, key in names.items()} | {"count": latency["count"]}
+    return {name: latency[key] / 1_000 for name, key in names.items()}
 
 
 def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
