@@ -7,7 +7,7 @@
 use crate::events::{Events, Head, Kind};
 use crate::queue::{Place, QueueModel};
 use engine::cross_check::Top;
-use engine::event::{Execution, Level, OrderReport, Side, TimeInForce, VenueOrderStatus};
+use engine::event::{Charge, Execution, Level, OrderReport, Side, TimeInForce, VenueOrderStatus};
 use engine::market::{Diff, Market, MarketStatus};
 use engine::output::NewOrder;
 use std::collections::BTreeMap;
@@ -274,7 +274,8 @@ impl SimMarket {
         self.position += if new.side == Side::Buy { quantity } else { -quantity };
         let quantity = Quantity(quantity);
         let fee = self.fees.of(price, quantity, is_maker);
-        Execution { trade_id: self.trades, price, quantity, fee, is_maker }
+        let charge = Charge::quote(fee);
+        Execution { trade_id: self.trades, price, quantity, fee, charge, is_maker }
     }
 
     fn report(

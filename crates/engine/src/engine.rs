@@ -10,7 +10,7 @@ use crate::market::{Change, Market, MarketStatus, PartKind};
 use crate::model::Model;
 use crate::order::{FillLog, OrderTable};
 use crate::output::Output;
-use crate::position::Position;
+use crate::position::{Held, Position};
 use crate::rate::OrderRate;
 use crate::reconcile::Stage;
 use crate::request::Request;
@@ -20,7 +20,7 @@ use crate::sequence::{Sequence, Step};
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use values::{MarketId, Nanos, Price, Quantity, VenueId};
+use values::{Asset, MarketId, Nanos, Price, Quantity, VenueId};
 
 /// The largest encoding of one output; outputs hold a few integers each.
 const OUTPUT_BYTES_MAX: usize = 128;
@@ -73,6 +73,8 @@ pub(crate) struct MarketState {
     pub mark: Price,
     /// All that has traded there publicly.
     pub traded: i128,
+    pub base: Asset,
+    pub quote: Asset,
     pub position: Position,
     /// By strategy; the last is people's.
     pub by_strategy: Vec<Position>,
@@ -98,6 +100,8 @@ pub struct Engine {
     pub(crate) markets: Vec<MarketState>,
     pub(crate) strategies: Vec<StrategyState>,
     pub(crate) orders: OrderTable,
+    /// Each strategy's positions over all venues.
+    pub(crate) held: Held,
     pub(crate) parents: Parents,
     pub(crate) orders_made: u32,
     /// Not before this does a strategy try the same side again after a refusal; by strategy,
@@ -150,6 +154,8 @@ impl Engine {
             fresh_ns: 0,
             mark: Price::ZERO,
             traded: 0,
+            base: Asset::new(market.base.as_bytes()),
+            quote: Asset::new(market.quote.as_bytes()),
             position: Position::default(),
             by_strategy: vec![Position::default(); config.strategies.len() + 1],
             fills: FillLog::default(),
@@ -169,7 +175,8 @@ impl Engine {
                     StrategyState::new(strategy, config.markets.len(), config.instruments_count())
                 })
                 .collect(),
-            orders: OrderTable::default(),
+            orders: OrderTable::of(&config),
+            held: Held::of(&config),
             parents: Parents::default(),
             orders_made: 0,
             retry_ns: vec![0; (config.strategies.len() + 1) * config.markets.len() * 2],
@@ -233,6 +240,8 @@ impl Engine {
         self.intents.reserve(16);
         for market in &mut self.markets {
             market.fills.reserve();
+            market.position.reserve();
+            market.by_strategy.iter_mut().for_each(Position::reserve);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::level3::OrderChange;
 use crate::market::BookPart;
 use crate::risk::Intent;
 use crate::schedule::ParentSpec;
-use values::{ClientOrderId, MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
+use values::{Asset, ClientOrderId, MarketId, Nanos, Price, Quantity, StrategyId, VenueId};
 
 /// One price level; quantity zero removes it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -65,6 +65,33 @@ pub enum VenueOrderStatus {
     Expired,
 }
 
+/// What a fee was paid in.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FeeAsset {
+    /// The currency that prices are in.
+    Quote,
+    /// What was traded.
+    Base,
+    /// A third one, such as a venue's own coin.
+    Other(Asset),
+}
+
+/// A fee as the venue took it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// In what.
+    pub asset: FeeAsset,
+    /// How much of it, raw 1e-9, positive is paid.
+    pub amount: values::Money,
+}
+
+impl Charge {
+    /// A fee in the quote currency.
+    pub fn quote(amount: values::Money) -> Self {
+        Self { asset: FeeAsset::Quote, amount }
+    }
+}
+
 /// One execution: part of an order that traded.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
@@ -74,8 +101,11 @@ pub struct Execution {
     pub price: Price,
     /// Quantity of this execution, positive.
     pub quantity: Quantity,
-    /// Fee in the quote currency, raw 1e-9, positive is paid.
+    /// Fee in the quote currency, raw 1e-9, positive is paid; zero when it was paid in a third
+    /// asset, which the core values.
     pub fee: values::Money,
+    /// What was really paid.
+    pub charge: Charge,
     /// Whether we were resting.
     pub is_maker: bool,
 }

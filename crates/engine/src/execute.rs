@@ -2,10 +2,11 @@
 
 use crate::breaker::Breaker;
 use crate::engine::Engine;
-use crate::event::{OrderReport, Purpose, RequestFailure, Side, TimeInForce};
+use crate::event::{Execution, OrderReport, Purpose, RequestFailure, Side, TimeInForce};
 use crate::market::MarketStatus;
 use crate::order::{Applied, OPEN_RESERVED, Order, OrderState};
 use crate::output::{NewOrder, Output, Reflex};
+use crate::position::signed;
 use crate::reconcile::Stage;
 use crate::request::REQUEST_LIFE_NS;
 use crate::risk::{Intent, PlaceIntent, Situation, TradingState};
@@ -13,7 +14,7 @@ use crate::routing::Want;
 use crate::schedule::ParentState;
 use crate::scoped::Asked;
 use crate::strategy::View;
-use values::{ClientOrderId, MarketId, Nanos, Quantity, StrategyId, VenueId};
+use values::{ClientOrderId, MarketId, Money, Nanos, Quantity, StrategyId, VenueId};
 
 /// A strategy tries the same side again only after this: a refused quote would otherwise be
 /// refused again with every book update and spend the order rate.
@@ -52,15 +53,6 @@ impl Engine {
             if !self.config.strategies[index].trades(instrument) {
                 continue;
             }
-            let markets = self.markets.iter().zip(&self.config.markets);
-            let held = markets
-                .filter(|(_, config)| config.instrument == instrument)
-                .map(|(state, _)| state.by_strategy[index].quantity().0);
-            let own = self.orders.open().iter().filter(|order| {
-                usize::from(order.new.strategy.0) == index
-                    && self.config.is_same_instrument(order.new.market.index(), id.index())
-            });
-            let open_all_venues = own.count();
             let state = &self.markets[id.index()];
             let view = View {
                 now_ns,
@@ -73,9 +65,9 @@ impl Engine {
                 is_update,
                 is_active: venue == self.active_venue,
                 position: state.by_strategy[index].quantity(),
-                position_all_venues: Quantity(held.fold(0, i64::saturating_add)),
+                position_all_venues: self.held.get(index, instrument),
                 position_market: state.position.quantity(),
-                open_all_venues,
+                open_all_venues: self.orders.open_count(index, instrument),
                 orders: self.orders.open(),
                 book: state.market.book(),
             };
@@ -311,13 +303,17 @@ impl Engine {
             Some(OrderState::Canceled | OrderState::Expired) => counters.ended_unfilled += 1,
             _ => {}
         }
-        let state = &mut self.markets[market.index()];
         if let Some(fill) = applied.fill {
-            let (new, done) = (fill.order, fill.execution);
-            counters.fills += 1;
-            state.position.fill(new.side, done.price, done.quantity, done.fee);
+            let new = fill.order;
+            let fee = self.fee_of(market, &fill.execution);
+            let done = Execution { fee: fee.value.unwrap_or(Money::ZERO), ..fill.execution };
+            self.counters.venues[venue.index()].fills += 1;
+            let state = &mut self.markets[market.index()];
+            state.position.fill(new.side, done.price, done.quantity, &fee);
             let strategy = &mut state.by_strategy[usize::from(new.strategy.0)];
-            strategy.fill(new.side, done.price, done.quantity, done.fee);
+            strategy.fill(new.side, done.price, done.quantity, &fee);
+            let instrument = self.config.markets[market.index()].instrument;
+            self.held.fill(new.strategy, instrument, signed(new.side, done.quantity));
             if fill.parent > 0 {
                 self.parents.fill(fill.parent, &done);
             }

@@ -4,6 +4,7 @@
 
 use crate::engine::Engine;
 use crate::event::Side;
+use crate::fees::FeeTotals;
 use crate::limits::Scope;
 use crate::position::Position;
 use crate::risk::PlaceIntent;
@@ -140,12 +141,31 @@ impl Engine {
         self.total(scope, |position, _| position.realised())
     }
 
+    /// The same with the oldest closed first.
+    pub fn realised_fifo_of(&self, scope: Scope) -> Money {
+        self.total(scope, |position, _| position.realised_fifo())
+    }
+
+    /// Profit that closing everything in a scope would realise over what its open lots cost.
+    pub fn unrealised_fifo_of(&self, scope: Scope) -> Money {
+        self.total(scope, Position::unrealised_fifo)
+    }
+
+    /// Fees paid in a scope, by asset.
+    pub fn fees_paid_in(&self, scope: Scope) -> FeeTotals {
+        let mut sum = FeeTotals::default();
+        for (_, position) in self.positions(scope) {
+            position.paid().iter().for_each(|total| sum.merge(total));
+        }
+        sum
+    }
+
     /// Profit that closing everything in a scope at the marks would realise.
     pub fn unrealised_of(&self, scope: Scope) -> Money {
         self.total(scope, Position::unrealised)
     }
 
-    /// Fees paid in a scope.
+    /// Fees paid in a scope, as far as their value was known.
     pub fn fees_of(&self, scope: Scope) -> Money {
         self.total(scope, |position, _| position.fees())
     }

@@ -5,6 +5,7 @@
 //! far as it is a fact (a fill is a fill) and reported as a contradiction, never dropped, never a
 //! panic. Everything is bounded: open orders by the risk limits, closed ones by a ring.
 
+use crate::config::CoreConfig;
 use crate::event::{Execution, OrderReport, Side, VenueOrderStatus};
 use crate::output::NewOrder;
 use crate::request::Request;
@@ -217,17 +218,65 @@ pub struct Applied {
 pub struct OrderTable {
     open: Vec<Order>,
     closed: VecDeque<Order>,
+    counts: OpenCounts,
+}
+
+/// How many orders each strategy has open in each instrument over all venues, kept so that no book
+/// update has to count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct OpenCounts {
+    /// By market.
+    instrument: Vec<u8>,
+    instruments: usize,
+    open: Vec<u32>,
+}
+
+impl OpenCounts {
+    fn at(&mut self, order: &Order) -> Option<&mut u32> {
+        let instrument = *self.instrument.get(order.new.market.index())?;
+        let slot = order.new.strategy.index() * self.instruments + usize::from(instrument);
+        self.open.get_mut(slot)
+    }
+
+    fn add(&mut self, order: &Order) {
+        if let Some(count) = self.at(order) {
+            *count += 1;
+        }
+    }
+
+    fn remove(&mut self, order: &Order) {
+        if let Some(count) = self.at(order) {
+            *count -= 1;
+        }
+    }
 }
 
 impl Default for OrderTable {
     fn default() -> Self {
-        let mut table = Self { open: Vec::new(), closed: VecDeque::new() };
-        table.reserve();
-        table
+        Self::of(&CoreConfig::default())
     }
 }
 
 impl OrderTable {
+    /// No orders yet.
+    pub fn of(config: &CoreConfig) -> Self {
+        let instruments = config.instruments_count();
+        let counts = OpenCounts {
+            instrument: config.markets.iter().map(|market| market.instrument).collect(),
+            instruments,
+            open: vec![0; instruments * (config.strategies.len() + 1)],
+        };
+        let mut table = Self { open: Vec::new(), closed: VecDeque::new(), counts };
+        table.reserve();
+        table
+    }
+
+    /// How many orders a strategy has open in an instrument over all venues.
+    pub fn open_count(&self, strategy: usize, instrument: u8) -> usize {
+        let slot = strategy * self.counts.instruments + usize::from(instrument);
+        self.counts.open.get(slot).map_or(0, |count| *count as usize)
+    }
+
     /// Takes the memory that trading will need.
     pub fn reserve(&mut self) {
         self.open.reserve(OPEN_RESERVED.saturating_sub(self.open.len()));
@@ -251,6 +300,7 @@ impl OrderTable {
 
     /// Takes in an order that is being sent.
     pub fn insert(&mut self, order: Order) {
+        self.counts.add(&order);
         self.open.push(order);
     }
 
@@ -355,7 +405,11 @@ impl OrderTable {
 
     fn take(&mut self, slot: Slot) -> (Order, Option<usize>) {
         match slot {
-            Slot::Open(index) => (self.open.remove(index), Some(index)),
+            Slot::Open(index) => {
+                let order = self.open.remove(index);
+                self.counts.remove(&order);
+                (order, Some(index))
+            }
             Slot::Closed(index) => {
                 (self.closed.remove(index).expect("the slot was just found"), None)
             }
@@ -374,6 +428,7 @@ impl OrderTable {
             if order.state.is_terminal() {
                 order.cancel.settle();
             }
+            self.counts.add(&order);
             self.open.insert(was_open.unwrap_or(self.open.len()), order);
         }
     }
@@ -490,7 +545,7 @@ impl FillLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::TimeInForce;
+    use crate::event::{Charge, TimeInForce};
     use values::{Money, Price, StrategyId};
 
     fn order(number: u32) -> Order {
@@ -512,6 +567,7 @@ mod tests {
             price: Price(100),
             quantity: Quantity(last),
             fee: Money::ZERO,
+            charge: Charge::quote(Money::ZERO),
             is_maker: true,
         };
         OrderReport {

@@ -10,8 +10,8 @@ mod desk;
 use desk::{Desk, LOT, MS, config, maker, momentum};
 use engine::Engine;
 use engine::event::{
-    Command, Event, Execution, OrderReport, OwnTrade, Purpose, RequestFailure, Side, TimeInForce,
-    VenueOrderStatus,
+    Charge, Command, Event, Execution, OrderReport, OwnTrade, Purpose, RequestFailure, Side,
+    TimeInForce, VenueOrderStatus,
 };
 use engine::order::OrderState;
 use engine::output::{NewOrder, Output};
@@ -311,7 +311,8 @@ fn venue_id(new: &NewOrder, other: u64) -> u64 {
 fn done(trade_id: u64, new: &NewOrder, last: i64) -> Execution {
     // The decoders refuse an execution that is not positive.
     let quantity = Quantity(last.saturating_abs().max(1));
-    Execution { trade_id, price: new.price, quantity, fee: Money(1), is_maker: true }
+    let (fee, charge) = (Money(1), Charge::quote(Money(1)));
+    Execution { trade_id, price: new.price, quantity, fee, charge, is_maker: true }
 }
 
 fn told(

@@ -3,6 +3,7 @@
 mod batch;
 pub mod binance;
 mod bitstamp;
+pub mod books;
 mod buffer;
 pub mod check;
 pub mod clock_offset;

@@ -2,11 +2,12 @@
 //! any order, and damage of every kind.
 
 use engine::event::{
-    Event, Execution, Level, OrderReport, OwnTrade, Purpose, RequestFailure, Side, VenueOrderStatus,
+    Charge, Event, Execution, FeeAsset, Level, OrderReport, OwnTrade, Purpose, RequestFailure,
+    Side, VenueOrderStatus,
 };
 use feed::binance::{Answer, Decoder, Frame, Instrument};
 use proptest::prelude::*;
-use values::{ClientOrderId, MarketId, Money, Price, Quantity, VenueId};
+use values::{Asset, ClientOrderId, MarketId, Money, Price, Quantity, VenueId};
 
 const VENUE: VenueId = VenueId(1);
 const MARKET: MarketId = MarketId(3);
@@ -214,6 +215,7 @@ fn execution_report_carries_the_fill_with_its_fee_in_the_quote_currency() {
             price: Price(raw("61837.6")),
             quantity: Quantity(raw("0.25")),
             fee: Money(i128::from(raw("15.4594"))),
+            charge: Charge { asset: FeeAsset::Base, amount: Money(i128::from(raw("0.00025"))) },
             is_maker: true,
         }),
     };
@@ -271,8 +273,10 @@ fn cancel_open_orders_trades_and_account_are_read() {
     assert_eq!(told.reports.len(), 1, "only ours: {told:?}");
     let told = reply(&mut decoder, Purpose::MyTrades(MARKET), 200, MY_TRADES.as_bytes());
     assert_eq!((told.trades[0].venue_order_id, told.trades[0].side), (100_234, Side::Sell));
-    assert_eq!(told.trades[0].execution.fee, Money::ZERO, "BNB has no price here");
-    assert_eq!(decoder.fees_unpriced(), 1);
+    let execution = told.trades[0].execution;
+    assert_eq!(execution.fee, Money::ZERO, "BNB has no price here");
+    let asset = FeeAsset::Other(Asset::new(b"BNB"));
+    assert_eq!(execution.charge, Charge { asset, amount: Money(i128::from(raw("10.1"))) });
     let told = reply(&mut decoder, Purpose::Account(VENUE), 200, ACCOUNT.as_bytes());
     let quote = Money(i128::from(raw("1000020")));
     assert_eq!(told.balances, [(Quantity(raw("4723847.39208129")), quote)]);

@@ -4,6 +4,7 @@ use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Level, Side};
 use engine::output::{NewOrder, Output};
+use feed::books::books;
 use feed::input::{Commanded, Input};
 use feed::replica::{Move, Replica as Follower, Step};
 use pyo3::prelude::*;
@@ -139,6 +140,14 @@ impl Replica {
         let Some(core) = self.follower.core() else { return String::new() };
         let view = look(core.engine(), self.follower.last_seq(), levels);
         serde_json::to_string(&view).expect("plain data always encodes")
+    }
+
+    /// Positions, profit and fees as they stand (JSON); empty before the first entry.
+    fn books(&self) -> String {
+        let core = self.follower.core();
+        core.map_or_else(String::new, |core| {
+            serde_json::to_string(&books(core.engine())).expect("plain data always encodes")
+        })
     }
 
     /// SHA-256 of the whole state, hexadecimal; empty before the first entry.

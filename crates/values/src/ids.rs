@@ -56,9 +56,44 @@ impl fmt::Display for ClientOrderId {
     }
 }
 
+/// The name of a currency or coin, such as `USDT`. Small and copied, so that a fee can name an
+/// asset that no configuration knows; of a longer name the first bytes count.
+#[derive(
+    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Asset([u8; Asset::BYTES_MAX]);
+
+impl Asset {
+    /// Longest name; the longest that venues have is ten bytes.
+    pub const BYTES_MAX: usize = 16;
+
+    /// The asset of this name.
+    pub fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; Self::BYTES_MAX];
+        let used = name.len().min(Self::BYTES_MAX);
+        bytes[..used].copy_from_slice(&name[..used]);
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Asset {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = self.0.iter().position(|byte| *byte == 0).unwrap_or(self.0.len());
+        out.write_str(&String::from_utf8_lossy(&self.0[..used]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn asset_shows_the_name_it_was_made_of() {
+        for (name, shown) in [("BNB", "BNB"), ("", ""), ("ABCDEFGHIJKLMNOPQ", "ABCDEFGHIJKLMNOP")] {
+            assert_eq!(Asset::new(name.as_bytes()).to_string(), shown);
+        }
+        assert_ne!(Asset::new(b"BNB"), Asset::new(b"BNBX"));
+    }
 
     #[test]
     fn client_order_id_reads_back_what_it_writes() {

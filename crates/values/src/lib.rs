@@ -6,7 +6,7 @@ mod decimal;
 mod ids;
 
 pub use decimal::{Money, ParseDecimalError, Price, Quantity, SCALE, notional};
-pub use ids::{ClientOrderId, MarketId, StrategyId, VenueId};
+pub use ids::{Asset, ClientOrderId, MarketId, StrategyId, VenueId};
 
 /// Nanoseconds since the Unix epoch, UTC.
 pub type Nanos = i64;

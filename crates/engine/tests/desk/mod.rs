@@ -5,7 +5,7 @@
 use engine::Engine;
 use engine::config::{CoreConfig, MarketConfig, StrategyConfig, StrategyKind, VenueConfig};
 use engine::event::{
-    Channel, Command, Event, Execution, Level, OrderReport, Purpose, RequestFailure,
+    Channel, Charge, Command, Event, Execution, Level, OrderReport, Purpose, RequestFailure,
     VenueOrderStatus,
 };
 use engine::output::{NewOrder, Output};
@@ -251,6 +251,7 @@ pub fn execution(trade_id: u64, new: &NewOrder, quantity: i64) -> Execution {
         price: new.price,
         quantity: Quantity(quantity),
         fee: Money(5),
+        charge: Charge::quote(Money(5)),
         is_maker: true,
     }
 }

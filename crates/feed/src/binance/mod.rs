@@ -13,8 +13,8 @@ pub use request::{CredentialsError, Requests};
 
 use crate::json::{Malformed, Reader};
 use engine::config::CoreConfig;
-use engine::event::{Event, Level, OrderReport, OwnTrade};
-use values::{MarketId, Money, Nanos, Price, Quantity, VenueId, notional};
+use engine::event::{Charge, Event, FeeAsset, Level, OrderReport, OwnTrade};
+use values::{Asset, MarketId, Money, Nanos, Price, Quantity, VenueId, notional};
 
 /// An instrument at the venue that a decoder reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +61,6 @@ pub struct Decoder {
     asks: Vec<Level>,
     reports: Vec<OrderReport>,
     trades: Vec<OwnTrade>,
-    /// Fees in an asset that is neither base nor quote; they count as nothing in the profit.
-    fees_unpriced: u64,
 }
 
 impl Decoder {
@@ -77,7 +75,6 @@ impl Decoder {
             asks: levels(),
             reports: Vec::with_capacity(256),
             trades: Vec::with_capacity(1_000),
-            fees_unpriced: 0,
         }
     }
 
@@ -94,11 +91,6 @@ impl Decoder {
             })
             .collect();
         Self::new(venue, instruments)
-    }
-
-    /// How many fees were in an asset that is neither base nor quote, and so count as nothing.
-    pub fn fees_unpriced(&self) -> u64 {
-        self.fees_unpriced
     }
 
     /// The instruments' names at the venue.
@@ -120,21 +112,24 @@ impl Decoder {
     }
 }
 
-/// A fee in the quote currency; `None` when its asset is neither base nor quote.
-fn fee_in_quote(
-    instrument: &Instrument,
+/// What a fee is worth in the quote currency, zero when it was paid in a third asset; and the fee.
+fn charge(
+    instrument: Option<&Instrument>,
     amount: Quantity,
     asset: &[u8],
     price: Price,
-) -> Option<Money> {
-    if amount.0 == 0 {
-        Some(Money::ZERO)
-    } else if asset == instrument.quote.as_bytes() {
-        Some(Money(i128::from(amount.0)))
-    } else if asset == instrument.base.as_bytes() {
-        Some(notional(price, amount))
+) -> (Money, Charge) {
+    let paid = Money(i128::from(amount.0));
+    let is = |name: fn(&Instrument) -> &String| {
+        instrument.is_some_and(|instrument| asset == name(instrument).as_bytes())
+    };
+    if amount.0 == 0 || is(|instrument| &instrument.quote) {
+        (paid, Charge::quote(paid))
+    } else if is(|instrument| &instrument.base) {
+        (notional(price, amount), Charge { asset: FeeAsset::Base, amount: paid })
     } else {
-        None
+        let asset = FeeAsset::Other(Asset::new(asset));
+        (Money::ZERO, Charge { asset, amount: paid })
     }
 }
 

@@ -1,7 +1,7 @@
 //! REST replies in; events out. What a status and a code mean for an order's fate is decided here.
 
 use super::user::order_status;
-use super::{Decoder, Instrument, fee_in_quote};
+use super::{Decoder, Instrument, charge};
 use crate::json::{Malformed, Reader};
 use engine::event::{
     Event, Execution, OrderReport, OwnTrade, Purpose, RequestFailure, Side, VenueOrderStatus,
@@ -244,15 +244,14 @@ impl Decoder {
             return Err(reader.malformed("an execution with id, 'price' and 'qty'"));
         };
         let price = Price(price);
-        let fee = instrument.and_then(|index| {
-            fee_in_quote(&self.instruments[index], Quantity(fill.fee), fill.fee_asset, price)
-        });
-        self.fees_unpriced += u64::from(fee.is_none());
+        let instrument = instrument.map(|index| &self.instruments[index]);
+        let (fee, charge) = charge(instrument, Quantity(fill.fee), fill.fee_asset, price);
         Ok(Execution {
             trade_id,
             price,
             quantity: Quantity(quantity),
-            fee: fee.unwrap_or(Money::ZERO),
+            fee,
+            charge,
             is_maker: fill.is_maker,
         })
     }

@@ -1,10 +1,10 @@
 //! Private stream frames in; reports on our own orders out.
 
 use super::market::number;
-use super::{Decoder, Frame, fee_in_quote};
+use super::{Decoder, Frame, charge};
 use crate::json::{Malformed, Reader};
 use engine::event::{Event, Execution, OrderReport, VenueOrderStatus};
-use values::{ClientOrderId, Money, Price, Quantity};
+use values::{ClientOrderId, Price, Quantity};
 
 /// What a frame said. Scalars stay text until the kind of event is known, because other events use
 /// the same letters for other things.
@@ -62,23 +62,22 @@ impl Decoder {
             return Ok(Frame::Other);
         };
         let decimal = |text: Option<&[u8]>| text.and_then(|text| Quantity::parse(text).ok());
-        let mut unpriced = false;
         let execution = if fields.execution_type == Some(b"TRADE") {
             let price = Price(decimal(fields.last_price).ok_or("a last price 'L'")?.0);
             let amount = decimal(fields.fee).unwrap_or(Quantity::ZERO);
-            let fee = fee_in_quote(instrument, amount, fields.fee_asset.unwrap_or(b""), price);
-            unpriced = fee.is_none();
+            let asset = fields.fee_asset.unwrap_or(b"");
+            let (fee, charge) = charge(Some(instrument), amount, asset, price);
             Some(Execution {
                 trade_id: number(fields.trade_id).ok_or("a trade id 't'")?,
                 price,
                 quantity: decimal(fields.last_quantity).ok_or("a last quantity 'l'")?,
-                fee: fee.unwrap_or(Money::ZERO),
+                fee,
+                charge,
                 is_maker: fields.is_maker == Some(b"true"),
             })
         } else {
             None
         };
-        self.fees_unpriced += u64::from(unpriced);
         Ok(Frame::Event(Event::Order {
             venue: self.venue,
             report: OrderReport {

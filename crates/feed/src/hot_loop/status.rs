@@ -5,9 +5,10 @@ use super::machine::Machine;
 use super::orders::{Shown, shown};
 use super::pool::{Outcomes, Pool};
 use super::renewal::WsChannel;
-use super::risk::{self, Guarded, Scope};
+use super::risk::{self, Guarded};
 use super::strategies::Door;
 use super::turn::Watch;
+use crate::books::{Books, books};
 use crate::core::hex;
 use crate::histogram::Histogram;
 use crate::net::monotonic_ns;
@@ -78,7 +79,8 @@ struct Status<'a> {
     observed: BTreeMap<&'static str, u64>,
     observe_only: Vec<&'static str>,
     limits: BTreeMap<String, Option<String>>,
-    scopes: Vec<Scope>,
+    #[serde(flatten)]
+    books: Books<'a>,
     guardians: Vec<Guarded<'a>>,
     realised_usd: f64,
     unrealised_usd: f64,
@@ -275,7 +277,7 @@ pub(super) fn write(
             .collect(),
         observe_only: config.limits.observe_only.iter().map(|reason| reason.code()).collect(),
         limits: risk::limits(config),
-        scopes: risk::scopes(engine),
+        books: books(engine),
         guardians: risk::guardians(engine),
         realised_usd: engine.realised().to_f64(),
         unrealised_usd: engine.unrealised().to_f64(),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from prunella.trading.engine.books import Replica, read_books
 from prunella.trading.engine.replay import order_trails, replay
 from prunella.trading.engine.session import SessionTimes, measure_session
 from prunella.trading.execution import ExecutionSettings, VenueLimits
@@ -123,9 +124,11 @@ def _market(venues: list[str], instruments: list[str], market: MarketSettings) -
 
 __all__ = [
     "MarketSettings",
+    "Replica",
     "SessionTimes",
     "core_config",
     "measure_session",
     "order_trails",
+    "read_books",
     "replay",
 ]

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 import zmq
 
-from prunella._core import Replica
 from prunella.control.curve import CurveContext, load_curve_pair
 from prunella.control.tokens import load_token
 from prunella.telemetry.serve import Pages, StatusServer
+from prunella.trading.engine import Replica
 from prunella.trading.runtime import monitor_pb2 as wire
 from prunella.values import Clock, Home
 

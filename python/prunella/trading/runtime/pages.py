@@ -79,6 +79,7 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "observed": raw["observed"],
         "observe_only": raw["observe_only"],
         "limits": raw["limits"],
+        "positions": raw["positions"],
         "scopes": {scope["name"]: scope for scope in raw["scopes"]},
         "guardians": {guard["name"]: guard for guard in raw["guardians"]},
         "kills": raw["kills"],

@@ -1,0 +1,103 @@
+"""Positions of a real engine over a real exchange: two costs, fees, and what is at the venue."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import engine_process
+import exchange_process
+import msgspec
+import pytest
+from command_line import run
+from engine_process import Engine, wait_until
+from exchange_process import Exchange
+from prunella.control import Kill
+from prunella.trading.execution import VenueLimits
+from prunella.trading.runtime import LoopSettings, TradingSettings
+from prunella.trading.strategy import MarketMaker, Momentum
+from prunella.values import SCALE, parse_fixed
+
+SYMBOL = "BTCUSDT"
+EAGER = TradingSettings(
+    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
+    strategies={
+        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
+        "momentum": Momentum(
+            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
+        ),
+    },
+    loop=LoopSettings(snapshot_every_s=0.5),
+)
+
+
+@pytest.fixture(name="exchange")
+def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
+    """A running exchange with a lively synthetic market."""
+    (tmp_path / "x").mkdir()
+    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
+    with exchange_process.running(tmp_path / "x", *arguments) as running:
+        yield running
+
+
+def _settle(engine: Engine) -> None:
+    """Kills, and waits until the fate of every order is known."""
+    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
+
+    def is_settled() -> bool:
+        venue = engine.venue()
+        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
+
+    wait_until(is_settled, "all orders to be settled")
+
+
+def _first_in_first_out(trades: list[dict[str, Any]]) -> tuple[int, int]:
+    """Held and realised (raw 1e-9) by a bookkeeper who knows only the venue's own trades."""
+    lots: deque[tuple[int, int]] = deque()
+    realised = 0
+    for trade in trades:
+        price = parse_fixed(trade["price"])
+        left = parse_fixed(trade["qty"]) * (1 if trade["isBuyer"] else -1)
+        while left and lots and (lots[0][0] > 0) != (left > 0):
+            held, cost = lots.popleft()
+            closed = min(abs(held), abs(left)) * (1 if held > 0 else -1)
+            realised += closed * (price - cost)
+            left += closed
+            if held != closed:
+                lots.appendleft((held - closed, cost))
+        if left:
+            lots.append((left, price))
+    return sum(held for held, _ in lots), realised // SCALE
+
+
+def test_positions_at_either_cost_are_those_of_the_venues_own_trades(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """First-in-first-out as counted from the trades; both costs tell the same total."""
+    settings = msgspec.structs.replace(EAGER, strategies={"maker": EAGER.strategies["maker"]})
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        engine.wait_trading(fills=8)
+        _settle(engine)
+        shown = engine.status()["positions"]
+        assert engine.stop() == 0, engine.log()
+    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
+    held, realised = _first_in_first_out(trades)
+    fees = sum(parse_fixed(trade["commission"]) for trade in trades)
+    journal = str(engine.home.engine_journal)
+    found = {}
+    for cost in ("average", "fifo"):
+        done = run("positions", "--journal", journal, "--cost", cost, "--json", home=tmp_path)
+        assert done.status == 0, done.err
+        [found[cost]] = done.json
+    fifo = found["fifo"]
+    assert parse_fixed(fifo["quantity"]) == held
+    assert abs(parse_fixed(fifo["realised"]) - realised) <= 1
+    assert parse_fixed(fifo["fees"]) == fees
+    assert [(fee["asset"], parse_fixed(fee["paid"])) for fee in fifo["fees_paid"]] == [
+        ("USDT", fees)
+    ]
+    assert abs(parse_fixed(found["average"]["profit"]) - parse_fixed(fifo["profit"])) <= 2
+    assert [row["fills"] for row in shown] == [len(trades)]
+    text = run("positions", "--journal", journal, "--by", "account", home=tmp_path).out
+    assert "account" in text
+    assert "worst drawdown" in text
