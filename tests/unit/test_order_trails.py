@@ -24,5 +24,9 @@ def test_journal_of_a_session_tells_every_order_that_its_replay_counts(tmp_path:
         events = trail["events"]
         assert events, trail
         assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
-        assert all(offer["venue"] in {"primary", "backup"} for offer in trail["offers"])
+        assert [offer["venue"] for offer in trail["offers"]] == ["primary", "backup"]
+        chosen = {offer["venue"] for offer in trail["offers"] if float(offer["share"]) > 0}
+        assert trail["venue"] in chosen
+        assert trail["is_routed"] or chosen == {trail["venue"]}
+    assert {trail["is_routed"] for trail in trails} == {True, False}, "the maker names its venue"
     assert json.dumps(trails) == json.dumps(order_trails(journal)), "a replay tells the same again"

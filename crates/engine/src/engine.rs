@@ -132,7 +132,9 @@ impl Engine {
         if let Some(problem) = config.problem() {
             panic!("the configuration cannot be traded with: {problem}");
         }
-        let venues = config.venues.iter().map(|venue| VenueState {
+        let salt =
+            |kind: u64, index: usize| u64::from(config.run) << 32 | kind << 16 | index as u64;
+        let venues = config.venues.iter().enumerate().map(|(index, venue)| VenueState {
             breaker: Breaker::new(&venue.breaker()),
             rate: OrderRate::new(venue.order_rate_per_second),
             is_user_up: false,
@@ -145,11 +147,11 @@ impl Engine {
             stage: Stage::Waiting,
             mismatches: 0,
             has_foreign: false,
-            account: Request::default(),
+            account: Request::about(salt(1, index)),
             sequence: Sequence::default(),
             heartbeats: Sequence::default(),
         });
-        let markets = config.markets.iter().map(|market| MarketState {
+        let markets = config.markets.iter().enumerate().map(|(index, market)| MarketState {
             market: Market::of(config.venues[usize::from(market.venue)].protocol),
             fresh_ns: 0,
             mark: Price::ZERO,
@@ -161,9 +163,9 @@ impl Engine {
             fills: FillLog::default(),
             baseline: None,
             is_agreed: false,
-            snapshot: Request::default(),
-            open_orders: Request::default(),
-            my_trades: Request::default(),
+            snapshot: Request::about(salt(2, index)),
+            open_orders: Request::about(salt(3, index)),
+            my_trades: Request::about(salt(4, index)),
         });
         let mut engine = Self {
             venues: venues.collect(),

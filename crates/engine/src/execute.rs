@@ -175,8 +175,8 @@ impl Engine {
     pub(crate) fn situation(&self, now_ns: Nanos, market: MarketId) -> Situation<'_> {
         let state = &self.markets[market.index()];
         let venue = &self.venues[self.venue_of(market).index()];
-        let mut buying = self.parents.reserved(market, Side::Buy);
-        let mut selling = self.parents.reserved(market, Side::Sell);
+        let mut buying = self.parents.reserved(&self.config, market, Side::Buy);
+        let mut selling = self.parents.reserved(&self.config, market, Side::Sell);
         let mut orders_open = 0;
         for order in self.orders.open().iter().filter(|order| order.new.market == market) {
             orders_open += 1;

@@ -153,6 +153,8 @@ pub struct Order {
 impl Order {
     /// A new order, just handed to the shell.
     pub fn new(new: NewOrder, now_ns: Nanos) -> Self {
+        let ClientOrderId { run, number } = new.client_order_id;
+        let salt = u64::from(run) << 32 | u64::from(number);
         Self {
             new,
             parent: 0,
@@ -164,8 +166,8 @@ impl Order {
             sent_ns: now_ns,
             is_acknowledged: false,
             is_unconfirmed: false,
-            query: Request::default(),
-            cancel: Request::default(),
+            query: Request::about(salt),
+            cancel: Request::about(!salt),
         }
     }
 

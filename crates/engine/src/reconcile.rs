@@ -10,7 +10,6 @@ use crate::engine::{Engine, Freshness};
 use crate::event::{OrderReport, OwnTrade, VenueOrderStatus};
 use crate::order::OrderState;
 use crate::output::Output;
-use crate::request::Request;
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use values::{MarketId, Nanos, Quantity, VenueId};
@@ -44,15 +43,15 @@ impl Engine {
             venue.user_lost_ns = Some(now_ns);
             venue.stage = Stage::Waiting;
             venue.freshness = Freshness::Never;
-            venue.account = Request::default();
+            venue.account.reset();
         }
         self.guardians_restarted(now_ns);
         for market in &mut self.markets {
             market.market.on_channel_down();
             market.fresh_ns = now_ns;
-            market.snapshot = Request::default();
-            market.open_orders = Request::default();
-            market.my_trades = Request::default();
+            market.snapshot.reset();
+            market.open_orders.reset();
+            market.my_trades.reset();
         }
         for index in 0..self.markets.len() {
             for strategy in &mut self.strategies {
@@ -66,7 +65,7 @@ impl Engine {
         }
         for index in 0..self.orders.open().len() {
             let order = &mut self.orders.open_mut()[index];
-            order.query = Request::default();
+            order.query.reset();
             order.cancel.forget_asked(now_ns);
             let id = order.new.client_order_id;
             self.lose(now_ns, id);

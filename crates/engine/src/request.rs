@@ -2,7 +2,11 @@
 //!
 //! One small record serves snapshots, open orders, trades, balances, order queries and cancels. None
 //! of them changes anything when repeated, so a lost answer is cured by asking again with back-off.
-//! New orders are not requests in this sense: they are sent once and never again.
+//! New orders are not requests in this sense.
+//!
+//! Each has a salt, made from what it is about. It lengthens every pause by up to a quarter: orders
+//! that failed together, or engines that met the same outage, do not ask again together. It is no
+//! randomness: a replay waits just as long.
 
 use serde::{Deserialize, Serialize};
 use values::Nanos;
@@ -17,6 +21,10 @@ pub const BACKOFF_NS: Nanos = 100_000_000;
 /// Longest pause; longer would leave an order of unknown fate unasked for too long.
 pub const BACKOFF_NS_MAX: Nanos = 3_200_000_000;
 
+/// A pause is lengthened by less than this part of itself: enough to spread a burst over many
+/// timer ticks, too little to matter to whoever waits.
+const JITTER_PART: Nanos = 4;
+
 /// One kind of question about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -26,15 +34,33 @@ pub struct Request {
     backoff_ns: Nanos,
     /// Answers still to come that were asked before the last [`Request::renew`].
     outdated: u32,
+    salt: u64,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { wanted: false, pending: false, next_ns: 0, backoff_ns: BACKOFF_NS, outdated: 0 }
+        Self::about(0)
     }
 }
 
 impl Request {
+    /// Nothing wanted yet; `salt` tells it from others of its kind.
+    pub fn about(salt: u64) -> Self {
+        Self {
+            wanted: false,
+            pending: false,
+            next_ns: 0,
+            backoff_ns: BACKOFF_NS,
+            outdated: 0,
+            salt,
+        }
+    }
+
+    /// As it was at first.
+    pub fn reset(&mut self) {
+        *self = Self::about(self.salt);
+    }
+
     /// An answer is wanted; an answer that is already on its way will do.
     pub fn want(&mut self, now_ns: Nanos) {
         if !self.wanted {
@@ -51,7 +77,8 @@ impl Request {
         if self.pending {
             self.outdated += 1;
         }
-        *self = Self { wanted: true, next_ns: now_ns, outdated: self.outdated, ..Self::default() };
+        let outdated = self.outdated;
+        *self = Self { wanted: true, next_ns: now_ns, outdated, ..Self::about(self.salt) };
     }
 
     /// The process that asked is gone: no answer will come.
@@ -91,15 +118,22 @@ impl Request {
     }
 
     /// No answer, or one that does not settle the matter: asked again after a doubling pause, not
-    /// before `not_before_ns`.
+    /// before `not_before_ns`; either a little later, by its jitter.
     pub fn failed(&mut self, now_ns: Nanos, not_before_ns: Nanos) {
         if self.outdated > 0 {
             self.outdated -= 1;
             return;
         }
         self.pending = false;
-        self.next_ns = (now_ns + self.backoff_ns).max(not_before_ns);
+        self.next_ns =
+            (now_ns + self.backoff_ns).max(not_before_ns).saturating_add(self.jitter_ns());
         self.backoff_ns = (self.backoff_ns * 2).min(BACKOFF_NS_MAX);
+    }
+
+    /// From salt and pause alone, below a [`JITTER_PART`]th of the pause.
+    fn jitter_ns(&self) -> Nanos {
+        let mixed = mix(self.salt ^ self.backoff_ns.unsigned_abs());
+        (mixed % (self.backoff_ns / JITTER_PART).unsigned_abs().max(1)) as Nanos
     }
 
     /// Whether an answer is still wanted.
@@ -108,9 +142,37 @@ impl Request {
     }
 }
 
+/// Spreads close numbers over all numbers.
+///
+/// Source: the finaliser of `SplitMix64`; G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom
+/// number generators", 2014.
+fn mix(salt: u64) -> u64 {
+    let mut mixed = salt.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn requests_that_failed_together_are_asked_again_apart_and_each_the_same_way_again() {
+        let pause = |salt| {
+            let mut request = Request::about(salt);
+            request.want(0);
+            assert!(request.poll(0));
+            request.failed(0, 0);
+            (0..).find(|at_ns| request.clone().poll(at_ns * 10_000)).expect("asked again")
+        };
+        let pauses: BTreeSet<Nanos> = (0..20).map(pause).collect();
+        assert!(pauses.len() >= 15, "{pauses:?}");
+        assert!((0..20).all(|salt| pause(salt) == pause(salt)));
+        let (first, last) = (BACKOFF_NS / 10_000, BACKOFF_NS * 5 / 4 / 10_000);
+        assert!(pauses.iter().all(|pause| (first..=last).contains(pause)), "{pauses:?}");
+    }
 
     #[test]
     fn failure_is_asked_again_with_doubling_pauses() {
@@ -122,9 +184,10 @@ mod tests {
         let mut now_ns = 10;
         for pause in [BACKOFF_NS, 2 * BACKOFF_NS, 4 * BACKOFF_NS] {
             request.failed(now_ns, 0);
+            let latest_ns = now_ns + pause + pause / JITTER_PART;
             assert!(!request.poll(now_ns + pause - 1));
-            assert!(request.poll(now_ns + pause));
-            now_ns += pause + 10;
+            assert!(request.poll(latest_ns));
+            now_ns = latest_ns + 10;
         }
         assert!(request.answered());
         assert!(!request.is_wanted());

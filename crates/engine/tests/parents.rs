@@ -272,6 +272,40 @@ fn stop_that_may_open_a_position_keeps_its_room_free() {
 }
 
 #[test]
+fn stop_that_may_go_anywhere_keeps_room_at_every_venue() {
+    let mut desk = desk();
+    let style =
+        Style::Stop { trigger: Price(ASK + SCALE), on: TriggerOn::Mid, slippage_ppm: 1_000 };
+    submit(&mut desk, spec(Side::Buy, 20, style));
+    for market in [M, MarketId(1)] {
+        let bought = ParentSpec { market, is_pinned: true, ..market_order(Side::Buy, 20) };
+        submit(&mut desk, bought);
+    }
+    for id in [2, 3] {
+        assert_eq!(ended(&desk, id).end, Some(EndReason::Denied(DenialReason::PositionLimit)));
+    }
+}
+
+#[test]
+fn order_of_a_named_venue_is_compared_with_all_right_after_its_step() {
+    let mut desk = desk();
+    let new = one(&submit(&mut desk, ParentSpec { is_pinned: true, ..market_order(Side::Buy, 3) }));
+    let before = desk.engine.state_hash();
+    let offers = desk.engine.compare(desk.now_ns, &new);
+    let told: Vec<(MarketId, Price, Quantity, Option<DenialReason>)> = offers
+        .iter()
+        .map(|output| match *output {
+            Output::Offered { market, ask, share, obstacle, .. } => (market, ask, share, obstacle),
+            _ => panic!("{output:?}"),
+        })
+        .collect();
+    let ask = Price(ASK);
+    let expected = [(M, ask, Quantity(3 * LOT), None), (MarketId(1), ask, Quantity::ZERO, None)];
+    assert_eq!(told, expected);
+    assert_eq!(desk.engine.state_hash(), before, "comparing changes nothing");
+}
+
+#[test]
 fn twap_sends_equal_slices_catches_up_and_rests_while_paused() {
     let mut desk = desk();
     let style = Style::Twap { window: window(&desk), slippage_ppm: 1_000 };

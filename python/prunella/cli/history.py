@@ -49,15 +49,15 @@ def show_best_execution(journal: Path, order: str, *, console: Console, json_out
         JournalError: The journal is damaged.
         UsageError: There is no such order.
     """
-    trails = [trail for trail in _chosen(journal, order) if order or trail["offers"]]
+    trails = _chosen(journal, order)
     if json_output:
         kept = ("id", "parent", "strategy", "venue", "symbol", "side", "price", "quantity")
-        print_json([{name: t[name] for name in (*kept, "offers")} for t in trails])
+        print_json([{name: t[name] for name in (*kept, "is_routed", "offers")} for t in trails])
         return
     for trail in trails:
         _tell_offers(trail, console)
     if not trails:
-        console.print("no order was routed: each one's venue was named")
+        console.print("the journal holds no order")
 
 
 def _chosen(journal: Path, order: str) -> list[dict[str, Any]]:
@@ -85,11 +85,8 @@ def _tell_trail(trail: dict[str, Any], console: Console) -> None:
 def _tell_offers(trail: dict[str, Any], console: Console) -> None:
     title = (
         f"{trail['id']}: {trail['side']} {trail['quantity']} {trail['symbol']}, "
-        f"sent to {trail['venue']}"
+        f"{'routed' if trail['is_routed'] else 'named'} to {trail['venue']}"
     )
-    if not trail["offers"]:
-        console.print(f"{title}: the venue was named, so none was compared")
-        return
     table = Table(title=title, title_justify="left")
     for heading in ("venue", "bid", "ask", "depth", "fee", "latency", "cost", "score", "share"):
         table.add_column(heading)

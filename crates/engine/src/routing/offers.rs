@@ -91,25 +91,23 @@ impl Engine {
         if placed == Quantity::ZERO { Err(denied) } else { Ok(placed) }
     }
 
-    /// What every venue would offer for an order now, for the record of one whose venue was named;
-    /// nothing is sent. `order.market`'s own offer has the whole quantity as its share.
-    pub fn compare(&self, now_ns: Nanos, order: &NewOrder) -> Vec<Offer> {
-        let intent = PlaceIntent {
-            side: order.side,
-            price: order.price,
-            quantity: order.quantity,
-            time_in_force: order.time_in_force,
-        };
-        let NewOrder { strategy, market, .. } = *order;
-        let is_open =
+    /// What every venue offered for an order whose venue was named: the record that routing would
+    /// have left. Right after the step that sent it the books are still those of the decision; what
+    /// the order itself takes up does not count at its own market, where it was sent.
+    pub fn compare(&self, now_ns: Nanos, order: &NewOrder) -> Vec<Output> {
+        let NewOrder { strategy, market, side, price, quantity, time_in_force, .. } = *order;
+        let intent = PlaceIntent { side, price, quantity, time_in_force };
+        let want =
             Want { strategy, parent: 0, market, is_pinned: false, reduce_only: false, intent };
-        let want = is_open;
-        let mut offers = self.offers(now_ns, &want).as_slice().to_vec();
-        for offer in &mut offers {
-            let is_chosen = offer.market == market;
-            offer.share = if is_chosen { order.quantity } else { Quantity::ZERO };
+        let decision = order.client_order_id.number;
+        let mut offers = self.offers(now_ns, &want);
+        for offer in &mut offers.all[..offers.count] {
+            if offer.market == market {
+                (offer.share, offer.obstacle) = (quantity, None);
+            }
         }
-        offers
+        let all = offers.as_slice().iter();
+        all.map(|offer| self.offered(decision, &want, offer)).collect()
     }
 
     /// Where a new order stands in the price comparison: the microprice of its market, or of the
@@ -125,23 +123,27 @@ impl Engine {
 
     fn record(&self, want: &Want, offers: &Offers, outputs: &mut Vec<Output>) {
         let decision = self.orders_made + 1;
+        for offer in offers.as_slice() {
+            outputs.push(self.offered(decision, want, offer));
+        }
+    }
+
+    fn offered(&self, decision: u32, want: &Want, offer: &Offer) -> Output {
         let reference = self.reference(want.market).unwrap_or(want.intent.price);
         let PlaceIntent { side, quantity, .. } = want.intent;
-        for offer in offers.as_slice() {
-            let cost_ppm = offer.cost_ppm(side, want.manner(), quantity, reference);
-            outputs.push(Output::Offered {
-                decision,
-                market: offer.market,
-                bid: offer.bid.price,
-                ask: offer.ask.price,
-                depth: offer.depth(),
-                fee_ppm: offer.fee_ppm,
-                latency_ns: offer.latency_ns,
-                cost_ppm,
-                score_ppm: cost_ppm.saturating_add(offer.penalty_ppm),
-                obstacle: offer.obstacle,
-                share: offer.share,
-            });
+        let cost_ppm = offer.cost_ppm(side, want.manner(), quantity, reference);
+        Output::Offered {
+            decision,
+            market: offer.market,
+            bid: offer.bid.price,
+            ask: offer.ask.price,
+            depth: offer.depth(),
+            fee_ppm: offer.fee_ppm,
+            latency_ns: offer.latency_ns,
+            cost_ppm,
+            score_ppm: cost_ppm.saturating_add(offer.penalty_ppm),
+            obstacle: offer.obstacle,
+            share: offer.share,
         }
     }
 
@@ -254,7 +256,7 @@ impl Engine {
         side: Side,
     ) -> Situation<'_> {
         let mut situation = self.situation(now_ns, market);
-        let reserved = self.parents.reserved_by(parent, market).0;
+        let reserved = self.parents.reserved_by(parent, market, &self.config).0;
         match side {
             Side::Buy => situation.buying.0 -= reserved,
             Side::Sell => situation.selling.0 -= reserved,

@@ -129,6 +129,13 @@ pub struct ParentSpec {
 }
 
 impl ParentSpec {
+    /// Whether a part of it may be sent to this market.
+    #[inline]
+    pub fn may_go_to(&self, market: MarketId, config: &CoreConfig) -> bool {
+        self.market == market
+            || !self.is_pinned && config.is_same_instrument(self.market.index(), market.index())
+    }
+
     /// What makes it impossible to work, in words for a person.
     pub fn problem(&self, config: &CoreConfig) -> Option<&'static str> {
         let Some(market) = config.markets.get(self.market.index()) else {
@@ -403,16 +410,18 @@ impl Parents {
         }
     }
 
-    /// What is kept free for held orders of a side in a market.
+    /// What is kept free for held orders of a side in a market: the whole of each that may go
+    /// there, because nobody knows yet which venue will be best when its time comes.
     #[inline]
-    pub(crate) fn reserved(&self, market: MarketId, side: Side) -> i64 {
-        let here = self.open.iter().filter(|p| p.spec.market == market && p.spec.side == side);
-        here.map(|parent| parent.reserved.0).sum()
+    pub(crate) fn reserved(&self, config: &CoreConfig, market: MarketId, side: Side) -> i64 {
+        let own = self.open.iter().filter(|parent| parent.spec.side == side);
+        let here = own.filter(|parent| parent.spec.may_go_to(market, config));
+        here.fold(0, |sum, parent| sum.saturating_add(parent.reserved.0))
     }
 
     /// What one of them keeps free in a market.
-    pub(crate) fn reserved_by(&self, id: u32, market: MarketId) -> Quantity {
-        let own = self.get(id).filter(|parent| parent.spec.market == market);
+    pub(crate) fn reserved_by(&self, id: u32, market: MarketId, config: &CoreConfig) -> Quantity {
+        let own = self.get(id).filter(|parent| parent.spec.may_go_to(market, config));
         own.map_or(Quantity::ZERO, |parent| parent.reserved)
     }
 

@@ -30,11 +30,7 @@ impl Engine {
                 Side::Sell => price <= trigger,
                 Side::Buy => price >= trigger,
             });
-            let is_here = if parent.spec.is_pinned {
-                parent.spec.market == market
-            } else {
-                self.config.is_same_instrument(parent.spec.market.index(), market.index())
-            };
+            let is_here = parent.spec.may_go_to(market, &self.config);
             if parent.state == ParentState::Waiting && is_here && is_reached {
                 let id = parent.id;
                 self.begin_work(id, outputs);
@@ -50,15 +46,10 @@ impl Engine {
     /// what is its own.
     pub(crate) fn closable(&self, parent: &Parent) -> Quantity {
         let spec = &parent.spec;
-        let markets = (0..self.markets.len()).filter(|&index| {
-            if spec.is_pinned {
-                index == spec.market.index()
-            } else {
-                self.config.is_same_instrument(index, spec.market.index())
-            }
-        });
+        let markets = (0..self.markets.len()).map(|index| MarketId(index as u8));
         let held = markets
-            .map(|index| self.closable_at(MarketId(index as u8), parent.strategy, spec.side).0);
+            .filter(|&market| spec.may_go_to(market, &self.config))
+            .map(|market| self.closable_at(market, parent.strategy, spec.side).0);
         Quantity(held.fold(0, i64::saturating_add))
     }
 

@@ -14,7 +14,7 @@ use crate::output::Output;
 use crate::reason::DenialReason;
 use crate::risk::PlaceIntent;
 use crate::routing::{Offer, Want};
-use values::{Nanos, Price, Quantity, StrategyId};
+use values::{MarketId, Nanos, Price, Quantity, StrategyId};
 
 /// A child that could not be sent, or did not fill, is tried again after this; shorter would spend
 /// the order rate on a market that has not changed.
@@ -413,13 +413,9 @@ impl Engine {
 
     /// What has traded in the markets of an order, all told.
     fn traded(&self, spec: &ParentSpec) -> i128 {
-        let markets = self.markets.iter().enumerate().filter(|(index, _)| {
-            if spec.is_pinned {
-                *index == spec.market.index()
-            } else {
-                self.config.is_same_instrument(*index, spec.market.index())
-            }
-        });
+        let markets = self.markets.iter().enumerate();
+        let markets =
+            markets.filter(|(index, _)| spec.may_go_to(MarketId(*index as u8), &self.config));
         markets.map(|(_, state)| state.traded).sum()
     }
 }

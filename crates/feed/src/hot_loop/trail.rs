@@ -39,7 +39,9 @@ pub struct OrderTrail {
     pub quantity: String,
     /// Every change, in order.
     pub events: Vec<Change>,
-    /// What the venues offered; empty when the venue was named.
+    /// Whether the venue was chosen by these offers; else it was named.
+    pub is_routed: bool,
+    /// What each venue offered at the decision, also when the venue was named.
     pub offers: Vec<Offered>,
 }
 
@@ -115,8 +117,8 @@ impl Watch {
         let mut offers = Vec::new();
         for output in outputs {
             match output {
-                Output::Offered { .. } => offers.push(offered(engine, output)),
-                Output::Place(new) => self.placed(engine, new, &offers),
+                Output::Offered { .. } => offers.push(*output),
+                Output::Place(new) => self.placed(engine, at_ns, new, &offers),
                 _ => {}
             }
         }
@@ -135,7 +137,7 @@ impl Watch {
         });
     }
 
-    fn placed(&mut self, engine: &Engine, new: &NewOrder, offers: &[Offered]) {
+    fn placed(&mut self, engine: &Engine, at_ns: Nanos, new: &NewOrder, offers: &[Output]) {
         let id = new.client_order_id;
         self.open.push((id, OrderState::Submitted, -1));
         if self.trails.contains_key(&id) {
@@ -147,6 +149,10 @@ impl Watch {
             self.trails.remove(&oldest);
         }
         self.order.push_back(id);
+        let (routed, compared) = (decision(new, offers), engine.compare(at_ns, new));
+        // One that was to go to a single venue has the offer of that venue alone.
+        let is_routed = !routed.is_empty() && routed.len() == compared.len();
+        let offers = if is_routed { routed } else { compared };
         let config = engine.config();
         let market = &config.markets[new.market.index()];
         let strategy = config.strategies.get(usize::from(new.strategy.0));
@@ -161,10 +167,28 @@ impl Watch {
             price: new.price.to_string(),
             quantity: new.quantity.to_string(),
             events: Vec::new(),
-            offers: offers.to_vec(),
+            is_routed,
+            offers: offers.iter().map(|output| offered(engine, output)).collect(),
         };
         self.trails.insert(id, trail);
     }
+}
+
+/// The offers of the decision that sent an order: the last one at or before its number in which
+/// something went to its market. None when its venue was named.
+fn decision(new: &NewOrder, offers: &[Output]) -> Vec<Output> {
+    let number = |output: &Output| match output {
+        Output::Offered { decision, .. } => *decision,
+        _ => 0,
+    };
+    let has_sent = |output: &Output| {
+        matches!(output, Output::Offered { market, share, .. }
+            if *market == new.market && *share == new.quantity)
+    };
+    let own = offers.iter().rev().find(|output| number(output) <= new.client_order_id.number);
+    let own = own.map_or(0, number);
+    let own: Vec<Output> = offers.iter().filter(|output| number(output) == own).copied().collect();
+    if own.iter().any(has_sent) { own } else { Vec::new() }
 }
 
 fn offered(engine: &Engine, output: &Output) -> Offered {
