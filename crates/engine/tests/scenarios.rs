@@ -282,7 +282,7 @@ fn order_of_ours_that_we_do_not_know_is_cancelled_before_trading() {
     let outputs = desk.step(&Event::OpenOrders { market: M, reports: &[rests] });
     assert_eq!(cancelled(&outputs), [foreign.client_order_id]);
     assert!(!desk.engine.is_reconciled(V));
-    let outputs = desk.wait(100 * MS);
+    let outputs = desk.wait(125 * MS);
     assert!(outputs.contains(&Output::FetchOpenOrders(M)), "looks again");
 }
 
