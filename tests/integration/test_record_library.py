@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from exchange_process import Exchange, running
@@ -67,6 +67,51 @@ def test_books_and_trades_of_two_instruments_are_recorded_and_pass_the_check(
     assert all(one.status == "Live" for one in report.instruments)
     assert sum(one.counters["snapshots"] for one in report.instruments) > 10
     assert report.connections == 1
+
+
+class _BusyClient:
+    """Gives one book after the other, each after so many turns of the event loop."""
+
+    id = "busy"
+    has: ClassVar[dict[str, bool]] = {"watchTrades": False}
+    markets: ClassVar[dict[str, dict[str, str]]] = {"BTC/USDT": {}}
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self.is_over = False
+
+    async def load_markets(self) -> None:
+        """Knows its markets."""
+
+    async def watch_order_book(self, _symbol: str) -> dict[str, Any]:
+        """The same book again."""
+        if self.is_over:
+            raise RuntimeError("asked after the end")
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        return {"bids": [[1.0, 1.0]], "asks": [[2.0, 1.0]], "timestamp": 1}
+
+    async def close(self) -> None:
+        """Has nothing open."""
+
+
+@pytest.mark.parametrize("turns", range(1, 7))
+def test_recording_ends_whenever_it_is_stopped(tmp_path: Path, turns: int) -> None:
+    """Also in the very turn in which a book arrives: the cancellation must not be lost."""
+
+    async def run() -> None:
+        output = FrameFile(tmp_path, "session", bytes_max=0, age_ns_max=0)
+        client = _BusyClient(turns)
+        recorder = LibraryRecorder(client, ["BTC/USDT"], output, clock=SystemClock())
+        task = asyncio.create_task(recorder.run())
+        await _until(task, lambda: recorder.progress.frames >= 3)
+        recorder.stop()
+        done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+        client.is_over = True
+        assert done, "the recorder goes on for ever"
+
+    asyncio.run(run())
+    assert len(list(tmp_path.glob("*.gz"))) == 1
 
 
 def test_a_feed_that_stops_without_a_word_is_noticed_by_time(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ class LibraryRecorder:
             for task in done:
                 task.result()
         finally:
+            self.stop()  # beside the cancelling: the library loses a cancellation now and then
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,9 +142,10 @@ class LibraryRecorder:
     async def _follow(self, watch: Callable[[str], Awaitable[None]], symbol: str) -> None:
         """Waits for one thing after the other, through errors and silences."""
         pause_s = BACKOFF_S
-        while True:
+        while not self._stop.is_set():
             try:
-                await asyncio.wait_for(watch(symbol), self._silence_s)
+                async with asyncio.timeout(self._silence_s):
+                    await watch(symbol)
                 pause_s = BACKOFF_S
                 continue
             except TimeoutError:
