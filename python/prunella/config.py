@@ -35,6 +35,9 @@ STAGE_COMPONENTS = tuple(name for name in STAGES if name != "market")
 """What the topology `split` runs besides. Its sequencer, the market stage, keeps the name `engine`:
 whoever watches or commands the stack speaks to it, and need not know the topology."""
 
+FOLLOWERS = ("signal", "risk", "position")
+"""Those with figures of their own alone; what `execution` shows of the venues, the engine shows."""
+
 STRATEGY_PREFIX = "strategy-"
 """Before the name of a strategy in Python: its process."""
 
@@ -151,8 +154,11 @@ class Settings(Section, frozen=True):
     def components(self) -> tuple[str, ...]:
         """Every process of this stack, in the order of starting: a person's strategies last."""
         after = COMPONENTS.index("engine") + 1
-        stages = STAGE_COMPONENTS if self.trading.topology == "split" else ()
-        return (*COMPONENTS[:after], *stages, *COMPONENTS[after:], *self._strategies())
+        return (*COMPONENTS[:after], *self.stages(), *COMPONENTS[after:], *self._strategies())
+
+    def stages(self) -> tuple[str, ...]:
+        """The processes that the engine trades through; none where it is all stages itself."""
+        return STAGE_COMPONENTS if self.trading.topology == "split" else ()
 
     def ports(self) -> dict[str, int]:
         """HTTP port of each component; that of none depends on the topology."""

@@ -12,12 +12,11 @@ from engine_process import SplitEngine, wait_until
 from exchange_process import Exchange
 from metric_labels import unlisted_on
 from prunella.control import Kill, Resume
-from prunella.control.curve import connect, load_curve_pair
 from prunella.trading.engine import replay
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import STAGES, LoopSettings, TradingSettings
-from prunella.trading.runtime.stage_pb2 import Positions
-from prunella.trading.runtime.stages import stage_socket
+from prunella.trading.runtime.stage_pb2 import Advanced, Positions
+from prunella.trading.runtime.stages import OPERATOR, stage_secret, stage_socket
 from prunella.trading.strategy import MarketMaker, Momentum
 from prunella.values import parse_fixed
 
@@ -138,26 +137,11 @@ def test_without_signal_or_risk_no_order_leaves_and_a_kill_still_cancels(
 
 
 def test_positions_are_told_to_operators_and_sockets_are_private(engine: SplitEngine) -> None:
-    """A subscriber with the operator's key hears fills; the paths are its owner's alone."""
-    keys = engine.home.key
+    """A subscriber with the operator's secret hears fills; a stage's secret is not enough."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     path = stage_socket(engine.home, "positions")
-    socket = connect(
-        context,
-        zmq.SUB,
-        path,
-        client=load_curve_pair(keys("operator.curve")),
-        server=load_curve_pair(keys("stage-position.curve")).public,
-    )
-    stranger = connect(
-        context,
-        zmq.SUB,
-        path,
-        client=load_curve_pair(keys("stage-signal.curve")),
-        server=load_curve_pair(keys("stage-position.curve")).public,
-    )
-    for each in (socket, stranger):
-        each.setsockopt(zmq.SUBSCRIBE, b"")
+    socket = _subscriber(context, path, OPERATOR, stage_secret(engine.home, OPERATOR))
+    stranger = _subscriber(context, path, "signal", stage_secret(engine.home, "signal"))
     try:
         assert socket.poll(20_000)
         told = Positions.FromString(socket.recv())
@@ -170,3 +154,42 @@ def test_positions_are_told_to_operators_and_sockets_are_private(engine: SplitEn
         context.term()
     for name in ("stream", "intents", "orders", "facts", "positions"):
         assert stage_socket(engine.home, name).stat().st_mode & 0o777 == 0o600
+
+
+def test_libzmq_reads_the_bells_and_may_not_write_orders(
+    engine: SplitEngine, exchange: Exchange
+) -> None:
+    """What the stages say on their sockets is ZeroMQ's own protocol; inlets know their writer."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    secret = stage_secret(engine.home, "position")
+    stream = _subscriber(context, stage_socket(engine.home, "stream"), "position", secret)
+    forger = context.socket(zmq.PUSH)
+    forger.plain_username, forger.plain_password = b"position", secret.encode()
+    forger.setsockopt(zmq.LINGER, 0)
+    forger.setsockopt(zmq.IMMEDIATE, 1)
+    forger.connect(f"ipc://{stage_socket(engine.home, 'orders')}")
+    try:
+        bells: list[Advanced] = []
+        while len(bells) < 20:
+            assert stream.poll(5_000)
+            bells.append(Advanced.FromString(stream.recv()[1:]))
+        assert [bell.seq for bell in bells] == sorted(bell.seq for bell in bells)
+        assert not forger.poll(500, zmq.POLLOUT)
+    finally:
+        stream.close()
+        forger.close()
+        context.term()
+    engine.wait_trading(fills=1)
+    _settle(engine)
+    _assert_books_agree(engine, exchange)
+
+
+def _subscriber(
+    context: "zmq.Context[zmq.Socket[bytes]]", path: Path, name: str, secret: str
+) -> "zmq.Socket[bytes]":
+    socket = context.socket(zmq.SUB)
+    socket.plain_username, socket.plain_password = name.encode(), secret.encode()
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    socket.connect(f"ipc://{path}")
+    return socket

@@ -32,6 +32,11 @@ impl Poller {
         Ok(Poller { epoll, events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS_MAX] })
     }
 
+    /// Readable when something that is watched is ready.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+
     /// Watches `fd` for input, and for output while `for_output`. Closing the descriptor ends it.
     pub(crate) fn watch(&self, fd: RawFd, token: u64, for_output: bool) -> io::Result<()> {
         let output = if for_output { libc::EPOLLOUT } else { 0 };

@@ -1,48 +1,58 @@
-//! `prunella._core.StageLoop`: a stage's name, a journal and borrowed sockets in; its thread out.
+//! `prunella._core.StageLoop`: a stage's name, a journal and the places of its sockets in; its thread out.
 
 use crate::hot_loop::{config_error, loop_error, raise};
 use feed::hot_loop::StageLoop as Loop;
-use feed::stage::{Ends, Library, Socket, Stage};
+use feed::stage::{Ends, Kind, Socket, Stage, Wire};
 use pyo3::prelude::*;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A socket that Python made and does not use while it is lent.
+/// Where a socket is, and who may use it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Lent {
-    address: usize,
-    fd: i32,
+struct Place {
+    path: PathBuf,
+    /// Of all who may connect, by name; this side makes the path.
+    #[serde(default)]
+    secrets: Option<BTreeMap<String, String>>,
+    /// Our own, where somebody else makes the path.
+    #[serde(default)]
+    secret: String,
 }
 
-/// A stage and its ends, with the two functions of the libzmq that made them.
+/// A stage and its ends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LentEnds {
+struct Places {
     name: String,
-    send: usize,
-    receive: usize,
-    stream: Lent,
-    inlet: Option<Lent>,
-    outlet: Option<Lent>,
+    stream: Place,
+    inlet: Option<Place>,
+    outlet: Option<Place>,
 }
 
 /// The stage and its ends, from JSON.
 pub(crate) fn ends(py: Python<'_>, told: &[u8]) -> PyResult<(Stage, Ends)> {
-    let told: LentEnds =
+    let told: Places =
         serde_json::from_slice(told).map_err(|error| config_error(py, error.to_string()))?;
     let stage = Stage::parse(&told.name)
         .ok_or_else(|| config_error(py, format!("expected a stage, found {:?}", told.name)))?;
-    // SAFETY: `prunella.trading.runtime.stages` gives the addresses of the libzmq that pyzmq has
-    // loaded and of sockets that it keeps open, and unused, until the loop has ended.
-    let library = unsafe { Library::at(told.send, told.receive) };
-    // SAFETY: as above.
-    let socket = |lent: Lent| unsafe { Socket::lent(library, lent.address, lent.fd) };
+    let open = |kind, place: Place| {
+        let wire = match place.secrets {
+            Some(secrets) => Wire::bind(kind, &place.path, secrets),
+            None => Wire::connect(kind, &place.path, stage.name(), &place.secret),
+        };
+        let wire = wire.map_err(|error| config_error(py, error.to_string()))?;
+        Ok::<_, PyErr>(Socket::Wire(Box::new(wire)))
+    };
+    let topics = stage.topics().iter().map(|&topic| vec![topic]).collect();
+    let hears = if stage == Stage::Market { Kind::Publish } else { Kind::Subscribe(topics) };
+    let tells = if stage == Stage::Position { Kind::Publish } else { Kind::Push };
     let ends = Ends {
-        stream: socket(told.stream),
-        inlet: told.inlet.map(socket),
-        outlet: told.outlet.map(socket),
+        stream: open(hears, told.stream)?,
+        inlet: told.inlet.map(|place| open(Kind::Pull, place)).transpose()?,
+        outlet: told.outlet.map(|place| open(tells, place)).transpose()?,
     };
     Ok((stage, ends))
 }

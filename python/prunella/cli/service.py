@@ -200,6 +200,7 @@ def _watch(context: Context) -> None:
     import msgspec
 
     from prunella.bus import Topic
+    from prunella.config import FOLLOWERS
     from prunella.telemetry import Readings
     from prunella.telemetry.processes import Components, ProcessCollector
     from prunella.telemetry.scrape import Target
@@ -225,7 +226,8 @@ def _watch(context: Context) -> None:
         ),
         targets=[
             Target(name, ports[name], context.read_token)
-            for name in ("engine", "exchange-primary", "exchange-backup")
+            for name in ("engine", "exchange-primary", "exchange-backup", *FOLLOWERS)
+            if name in ports
         ],
         publish=publish,
         clock=context.clock,
@@ -247,7 +249,9 @@ def _agent(context: Context) -> None:
     from prunella.healing.loop import AgentService, AgentSettings, local_stack, subscriptions
 
     settings = AgentSettings(
-        name=context.name, components=local_stack().components, port=context.port
+        name=context.name,
+        components=local_stack(context.settings.stages()).components,
+        port=context.port,
     )
     bus = _connect(context)
     AgentService(
@@ -282,7 +286,7 @@ def _healing(context: Context) -> None:
     HealingService(
         home=context.home,
         settings=msgspec.structs.replace(
-            local_stack(),
+            local_stack(context.settings.stages()),
             decide=DecideSettings(autonomy=context.settings.healing.autonomy.by_workflow()),
         ),
         clock=context.clock,

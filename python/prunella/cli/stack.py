@@ -20,7 +20,7 @@ from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
-UNHEALED = {"bus", "monitor", "watch", "healing", *STAGE_COMPONENTS}
+UNHEALED = {"bus", "monitor", "watch", "healing"}
 READY_TIMEOUT_S = 30.0
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 """Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -92,8 +92,7 @@ def programs(home: Home, components: Iterable[str]) -> list[Program]:
     """Every process of a stack.
 
     None restarts by itself, for that is the healing plane's decision; but for the plane and what it
-    hears through, which it cannot heal, the stages beside the engine, whose loss keeps orders from
-    leaving and costs nothing to mend, and a person's strategies, which the engine guards itself
+    hears through, which it cannot heal, and a person's strategies, which the engine guards itself
     from.
     """
     return [

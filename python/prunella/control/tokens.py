@@ -1,5 +1,6 @@
 """Token files: a path in, a secret out; made once, readable by their owner alone."""
 
+import contextlib
 import os
 import secrets
 import stat
@@ -11,15 +12,18 @@ _BYTES = 32
 
 
 def ensure_token(path: Path) -> str:
-    """The token in the file; made (mode 0600) when there is none."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """The token in the file; made (mode 0600) when there is none, whole or not at all."""
+    if path.exists():
         return load_token(path)
-    token = secrets.token_hex(_BYTES)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
-    return token
+        file.write(secrets.token_hex(_BYTES) + "\n")
+    # Of several processes that make it at once the first one's is everybody's.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
+    return load_token(path)
 
 
 def load_token(path: Path) -> str:

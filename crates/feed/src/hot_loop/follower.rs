@@ -5,6 +5,7 @@
 //! we stand. A stage that missed a bell, or was away, has lost nothing: it reads the journal up to
 //! the number that the next bell names.
 
+use super::link::Bell;
 use super::machine::LoopError;
 use super::replica_of;
 use super::status::{Latency, MICROSECOND_BOUNDS_NS, latency};
@@ -186,8 +187,8 @@ impl Follower {
         let mut poller = Poller::new()?;
         poller.watch(waker.fd(), WAKER_TOKEN, false)?;
         poller.watch(self.ends.stream.fd(), SOCKET_TOKEN, false)?;
-        if let (Stage::Risk, Some(inlet)) = (self.stage, &self.ends.inlet) {
-            poller.watch(inlet.fd(), SOCKET_TOKEN, false)?;
+        for socket in [&self.ends.inlet, &self.ends.outlet].into_iter().flatten() {
+            poller.watch(socket.fd(), SOCKET_TOKEN, false)?;
         }
         let mut ready = Vec::with_capacity(4);
         let (mut look_ns, mut status_ns) = (0, 0);
@@ -196,6 +197,7 @@ impl Follower {
             if ready.iter().any(|event| event.token == WAKER_TOKEN) {
                 waker.drain();
             }
+            outlet(&mut self.ends)?.tend()?;
             self.follow()?;
             self.pass_on()?;
             let now_ns = monotonic_ns();
@@ -215,16 +217,16 @@ impl Follower {
     /// Hears how far the journal is, and follows it there.
     pub(super) fn follow(&mut self) -> Result<(), LoopError> {
         while let Some(bytes) = self.ends.stream.receive(&mut self.buffer)? {
-            let Ok(bell) = Advanced::decode(bytes) else { continue };
+            let Some(bell) = Bell::read(bytes) else { continue };
             (self.bell, self.heard_ns) = (bell, monotonic_ns());
-            self.catch_up()?;
+            self.catch_up(bell.seq)?;
             self.step.record(monotonic_ns() - self.heard_ns);
         }
         Ok(())
     }
 
-    fn catch_up(&mut self) -> Result<(), LoopError> {
-        while self.replica.last_seq() < self.bell.seq {
+    fn catch_up(&mut self, until: u64) -> Result<(), LoopError> {
+        while self.replica.last_seq() < until {
             let (mut seq, mut ts_ns) = (0, 0);
             let Follower { replica, stage, agreement, wanted, agreed, .. } = self;
             wanted.orders.clear();
@@ -246,7 +248,10 @@ impl Follower {
                 return Ok(());
             }
             self.counts.entries += 1;
-            self.pass_agreed()?;
+            if self.stage != Stage::Signal {
+                self.pass_agreed()?;
+                continue;
+            }
             // What is found late is not worth proposing.
             if !self.wanted.orders.is_empty() && self.bell.ts_ns - ts_ns <= ORDER_AGE_NS_MAX {
                 let is_heard = seq == self.bell.seq;
@@ -267,12 +272,13 @@ impl Follower {
         }
         loop {
             let Follower { ends, buffer, agreement, agreed, bell, .. } = self;
-            let Some(inlet) = &ends.inlet else { return Ok(()) };
+            let Some(inlet) = &mut ends.inlet else { return Ok(()) };
             let Some(bytes) = inlet.receive(buffer)? else { return Ok(()) };
-            if let Ok(orders) = Orders::decode(bytes) {
-                agreement.tell(bell.ts_ns, &orders, |new, _, told| agreed.push_back((*new, told)));
-            }
+            let Ok(orders) = Orders::decode(bytes) else { continue };
+            agreement.tell(bell.ts_ns, &orders, |new, _, told| agreed.push_back((*new, told)));
             self.pass_agreed()?;
+            // It may tell of entries for which no bell has rung here yet.
+            self.catch_up(orders.seq)?;
         }
     }
 
@@ -294,7 +300,7 @@ impl Follower {
         self.bytes.clear();
         self.wanted.encode(&mut self.bytes).expect("a vector grows");
         // An order that nobody takes expires at `execution`, and the core is told.
-        if outlet(&self.ends)?.send(&self.bytes)? {
+        if outlet(&mut self.ends)?.send(&self.bytes) {
             self.counts.sent += count;
         } else {
             self.counts.unsent += count;
@@ -318,7 +324,7 @@ impl Follower {
         self.bytes.clear();
         let told = positions(engine, self.replica.last_seq(), self.bell.ts_ns);
         told.encode(&mut self.bytes).expect("a vector grows");
-        outlet(&self.ends)?.send(&self.bytes)?;
+        outlet(&mut self.ends)?.send(&self.bytes);
         self.counts.published += 1;
         Ok(())
     }
@@ -352,9 +358,9 @@ impl Follower {
     }
 }
 
-fn outlet(ends: &Ends) -> Result<&Socket, LoopError> {
+fn outlet(ends: &mut Ends) -> Result<&mut Socket, LoopError> {
     ends.outlet
-        .as_ref()
+        .as_mut()
         .ok_or_else(|| LoopError::Config("a stage: expected an outlet, found none".to_owned()))
 }
 

@@ -26,6 +26,46 @@ const ASK_EVERY_NS: Nanos = 500_000_000;
 /// A kind of fact that is no input: a new session is wanted.
 pub(super) const WANTS_SESSION: u32 = 0;
 
+/// What the others are told of an entry.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Bell {
+    topic: u8,
+    told: Advanced,
+}
+
+impl Bell {
+    pub(super) fn new(topic: u8, seq: u64, ts_ns: Nanos) -> Bell {
+        Bell { topic, told: Advanced { seq, ts_ns, ..Advanced::default() } }
+    }
+
+    /// The same for others.
+    pub(super) fn on(self, topic: u8) -> Bell {
+        Bell { topic, ..self }
+    }
+
+    /// The same with the input's kind and when it came.
+    pub(super) fn of(self, kind: u16, tick_ns: Nanos) -> Bell {
+        Bell { told: Advanced { kind: u32::from(kind), tick_ns, ..self.told }, ..self }
+    }
+
+    /// What was told, behind its topic.
+    pub(super) fn read(bytes: &[u8]) -> Option<Advanced> {
+        bytes.get(1..).and_then(|told| Advanced::decode(told).ok())
+    }
+}
+
+/// Whether an output is for `execution`, and is not told as an order.
+pub(super) fn is_work(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Cancel { .. }
+            | Output::QueryOrder { .. }
+            | Output::FetchOpenOrders(_)
+            | Output::FetchMyTrades { .. }
+            | Output::FetchAccount(_)
+    )
+}
+
 /// Which of the stages this loop is.
 #[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub(super) enum Link {
@@ -40,7 +80,7 @@ pub(super) struct MarketLink {
     stream: Socket,
     facts: Socket,
     /// Entries that the others may not know yet, because they are not durable.
-    held: VecDeque<Advanced>,
+    held: VecDeque<Bell>,
     bytes: Vec<u8>,
     buffer: Vec<u8>,
     pub session: u64,
@@ -188,54 +228,64 @@ impl Link {
     pub(super) fn fds(&self) -> Vec<RawFd> {
         match self {
             Self::None => vec![],
-            Self::Market(link) => vec![link.facts.fd()],
-            Self::Execution(link) => vec![link.stream.fd(), link.orders.fd()],
+            Self::Market(link) => vec![link.stream.fd(), link.facts.fd()],
+            Self::Execution(link) => vec![link.stream.fd(), link.orders.fd(), link.facts.fd()],
         }
     }
 
     /// Tells everybody of an entry, as soon as they may act on it.
     #[inline]
-    pub(super) fn ring(
-        &mut self,
-        (seq, ts_ns, kind, tick_ns): (u64, Nanos, u16, Nanos),
-        gate: &Gate,
-    ) -> Result<(), LoopError> {
-        let Self::Market(link) = self else { return Ok(()) };
-        let bell = Advanced { seq, ts_ns, kind: u32::from(kind), tick_ns, sent_ns: monotonic_ns() };
+    pub(super) fn ring(&mut self, bell: Bell, gate: &Gate) {
+        let Self::Market(link) = self else { return };
+        let seq = bell.told.seq;
         if gate.is_through(seq) {
             return link.send(bell);
         }
         gate.want(seq);
         link.held.push_back(bell);
-        Ok(())
     }
 
     /// Tells of what has become durable.
-    pub(super) fn ring_held(&mut self, gate: &Gate) -> Result<(), LoopError> {
-        let Self::Market(link) = self else { return Ok(()) };
-        while let Some(bell) = link.held.front().copied().filter(|bell| gate.is_through(bell.seq)) {
+    pub(super) fn ring_held(&mut self, gate: &Gate) {
+        let Self::Market(link) = self else { return };
+        while let Some(bell) = link.held.front().filter(|bell| gate.is_through(bell.told.seq)) {
+            let bell = *bell;
             link.held.pop_front();
-            link.send(Advanced { sent_ns: monotonic_ns(), ..bell })?;
+            link.send(bell);
+        }
+    }
+
+    /// Lets peers in and looks for those that are gone.
+    pub(super) fn tend(&mut self) -> Result<(), LoopError> {
+        match self {
+            Self::None => {}
+            Self::Market(link) => link.stream.tend()?,
+            Self::Execution(link) => {
+                link.facts.tend()?;
+                if link.facts.take_lost() {
+                    // Whether all facts were read nobody can say.
+                    link.leave();
+                }
+            }
         }
         Ok(())
     }
 
     /// Sends an input to where it is journaled. Without a session nobody would take it.
-    pub(super) fn tell(&mut self, kind: u16, payload: [&[u8]; 2]) -> Result<(), LoopError> {
-        let Self::Execution(link) = self else { return Ok(()) };
+    pub(super) fn tell(&mut self, kind: u16, payload: [&[u8]; 2]) {
+        let Self::Execution(link) = self else { return };
         if link.session == 0 {
-            return Ok(());
+            return;
         }
         let fact = Fact { session: link.session, kind: u32::from(kind), payload: payload.concat() };
         link.bytes.clear();
         fact.encode(&mut link.bytes).expect("a vector grows");
-        if link.facts.send(&link.bytes)? {
+        if link.facts.send(&link.bytes) {
             link.sent += 1;
         } else {
             // What the core was not told it must ask for: a new life, in which all is unknown.
             link.leave();
         }
-        Ok(())
     }
 
     /// What the status shows.
@@ -286,12 +336,13 @@ impl From<std::io::Error> for LoopError {
 }
 
 impl MarketLink {
-    fn send(&mut self, bell: Advanced) -> Result<(), LoopError> {
+    fn send(&mut self, bell: Bell) {
         self.bytes.clear();
-        bell.encode(&mut self.bytes).expect("a vector grows");
+        self.bytes.push(bell.topic);
+        let told = Advanced { sent_ns: monotonic_ns(), ..bell.told };
+        told.encode(&mut self.bytes).expect("a vector grows");
         // Whoever does not hear it hears the next, and reads the journal up to there.
-        self.stream.send(&self.bytes)?;
-        Ok(())
+        self.stream.send(&self.bytes);
     }
 
     /// The next fact of the present session, or a wish for a new one.
@@ -311,28 +362,25 @@ impl MarketLink {
 }
 
 impl ExecutionLink {
-    /// How far the journal may be followed by now.
-    pub(super) fn listen(&mut self) -> Result<u64, LoopError> {
+    /// How far the journal may be followed by now: as the bells say, and the orders that were let
+    /// pass, which are taken in here.
+    pub(super) fn listen(&mut self, core_ns: Nanos) -> Result<u64, LoopError> {
         while let Some(bytes) = self.stream.receive(&mut self.buffer)? {
-            if let Ok(bell) = Advanced::decode(bytes) {
+            if let Some(bell) = Bell::read(bytes) {
                 self.heard_ns = monotonic_ns();
-                self.heard_seq = bell.seq;
+                self.heard_seq = self.heard_seq.max(bell.seq);
             }
         }
-        Ok(self.heard_seq)
-    }
-
-    /// Takes in the orders that were let pass.
-    pub(super) fn agree(&mut self, core_ns: Nanos) -> Result<(), LoopError> {
-        let ExecutionLink { orders, buffer, agreement, agreed, .. } = self;
+        let ExecutionLink { orders, buffer, agreement, agreed, heard_seq, .. } = self;
         while let Some(bytes) = orders.receive(buffer)? {
             if let Ok(orders) = Orders::decode(bytes) {
+                *heard_seq = (*heard_seq).max(orders.seq);
                 agreement.tell(core_ns, &orders, |new, ts_ns, told| {
                     agreed.push_back((*new, ts_ns, told));
                 });
             }
         }
-        Ok(())
+        Ok(self.heard_seq)
     }
 
     /// Gives up the session, so that a new one is asked for.
@@ -344,16 +392,15 @@ impl ExecutionLink {
     }
 
     /// Asks for a new session, once in a while, until it has begun.
-    pub(super) fn ask(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
+    pub(super) fn ask(&mut self, now_ns: Nanos) {
         if !self.is_joining || now_ns - self.asked_ns < ASK_EVERY_NS {
-            return Ok(());
+            return;
         }
         self.bytes.clear();
         let wish = Fact { session: 0, kind: WANTS_SESSION, payload: Vec::new() };
         wish.encode(&mut self.bytes).expect("a vector grows");
-        if self.facts.send(&self.bytes)? {
+        if self.facts.send(&self.bytes) {
             self.asked_ns = now_ns;
         }
-        Ok(())
     }
 }

@@ -4,12 +4,13 @@
 
 use super::clock::CoreClock;
 use super::gate::Gate;
-use super::link::Link;
+use super::link::{self, Bell, Link};
 use super::records::{Followed, Records};
 use crate::core::CoreError;
 use crate::histogram::Histogram;
 use crate::input::{HEADER_SIZE_MAX, Input};
 use crate::net::{monotonic_ns, wall_ns};
+use crate::stage::topic;
 use engine::event::Channel;
 use engine::output::Output;
 use engine::strategy::onnx::signal;
@@ -100,13 +101,14 @@ impl Machine {
         let payload = input.payload(&mut header);
         let Records::Own { journal, core } = &mut self.records else {
             self.outputs.clear();
-            self.link.tell(input.kind(), payload)?;
+            self.link.tell(input.kind(), payload);
             return Ok(self.records.last_seq());
         };
         self.last_ns = now_ns;
         let seq = journal.append(now_ns, input.kind(), &payload)?;
-        let tick_ns = if is_market { start_ns } else { 0 };
-        self.link.ring((seq, now_ns, input.kind(), tick_ns), &self.gate)?;
+        let bell = Bell::new(if is_market { topic::FRAME } else { topic::OTHER }, seq, now_ns);
+        let bell = bell.of(input.kind(), if is_market { start_ns } else { 0 });
+        self.link.ring(bell, &self.gate);
         self.entries += 1;
         self.bytes += (payload[0].len() + payload[1].len() + journal::ENTRY_OVERHEAD) as u64;
         self.outputs.clear();
@@ -115,6 +117,9 @@ impl Machine {
         core.apply_probed(now_ns, input, &mut self.outputs, || decoded_ns = monotonic_ns())
             .map_err(|source| LoopError::Core { seq, source })?;
         if is_market {
+            if self.outputs.iter().any(link::is_work) {
+                self.link.ring(bell.on(topic::WORK), &self.gate);
+            }
             let end_ns = monotonic_ns();
             self.latencies.processing.record(end_ns - start_ns);
             // The core has no clock, so that the checks' time is that of the whole step in which
@@ -157,7 +162,9 @@ impl Machine {
         let Records::Own { journal, .. } = &mut self.records else { return Ok(()) };
         let seq = journal.append(self.last_ns, input.kind(), &payload)?;
         self.entries += 1;
-        self.link.ring((seq, self.last_ns, input.kind(), 0), &self.gate)
+        let bell = Bell::new(topic::OTHER, seq, self.last_ns).of(input.kind(), 0);
+        self.link.ring(bell, &self.gate);
+        Ok(())
     }
 
     /// Applies the next entry of somebody else's journal; `outputs` then holds what is to be done.

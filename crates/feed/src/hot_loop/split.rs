@@ -26,12 +26,14 @@ impl Turn {
 
     /// Takes in what the other stages sent.
     pub(super) fn exchange(&mut self) -> Result<(), LoopError> {
+        self.machine.link.tend()?;
         match self.machine.link {
             Link::None => Ok(()),
             Link::Market(_) => self.take_facts(),
             Link::Execution(_) => {
                 self.follow()?;
-                self.send_agreed()
+                self.send_agreed();
+                Ok(())
             }
         }
     }
@@ -68,8 +70,9 @@ impl Turn {
 
     /// Follows the journal as far as the market process says, and does what is for this stage.
     fn follow(&mut self) -> Result<(), LoopError> {
+        let core_ns = self.machine.now_ns();
         let Link::Execution(link) = &mut self.machine.link else { return Ok(()) };
-        let until = link.listen()?;
+        let until = link.listen(core_ns)?;
         while self.machine.records.last_seq() < until {
             let Some(entry) = self.machine.follow()? else { return Ok(()) };
             if entry.is_started {
@@ -112,11 +115,10 @@ impl Turn {
     }
 
     /// Sends the orders that the own core decided and `risk` let pass.
-    fn send_agreed(&mut self) -> Result<(), LoopError> {
+    fn send_agreed(&mut self) {
         let Turn { machine, pools, poller, random, users, request, .. } = self;
         let core_ns = machine.now_ns();
-        let Link::Execution(link) = &mut machine.link else { return Ok(()) };
-        link.agree(core_ns)?;
+        let Link::Execution(link) = &mut machine.link else { return };
         let engine = machine.records.core().engine();
         while let Some((order, ts_ns, told)) = link.agreed.pop_front() {
             let id = order.client_order_id;
@@ -135,23 +137,21 @@ impl Turn {
             }
             pools[venue.index()].request(now_ns, purpose, request, poller, random);
         }
-        Ok(())
     }
 
     /// Every 10 ms: withdraws orders that nobody let pass in time; asks for a session.
-    pub(super) fn tend_link(&mut self, now_ns: Nanos) -> Result<(), LoopError> {
+    pub(super) fn tend_link(&mut self, now_ns: Nanos) {
         let Turn { machine, pools, .. } = self;
         let core_ns = machine.now_ns();
-        let Link::Execution(link) = &mut machine.link else { return Ok(()) };
+        let Link::Execution(link) = &mut machine.link else { return };
         let config = machine.records.core().engine().config();
         link.agreement.expire(core_ns, |order| {
             let venue = usize::from(config.markets[order.market.index()].venue);
             pools[venue].withdrawn.push(Purpose::Place(order.client_order_id));
         });
         if self.stop_by_ns.is_none() {
-            link.ask(now_ns)?;
+            link.ask(now_ns);
         }
-        Ok(())
     }
 }
 

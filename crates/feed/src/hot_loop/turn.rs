@@ -510,7 +510,7 @@ impl Turn {
     fn release(&mut self) -> Result<(), LoopError> {
         let now_ns = monotonic_ns();
         let is_stalled = self.machine.gate.poll(now_ns)?;
-        self.machine.link.ring_held(&self.machine.gate)?;
+        self.machine.link.ring_held(&self.machine.gate);
         if is_stalled {
             while let Some((venue, purpose)) = self.machine.gate.withdraw_any() {
                 self.pools[venue.index()].lost.push(purpose);
@@ -547,7 +547,7 @@ impl Turn {
         let now_ns = monotonic_ns();
         self.turns.clock_ahead_ns = self.machine.clock.steer(now_ns, wall_ns());
         self.take(None, &Input::Timer)?;
-        self.tend_link(now_ns)?;
+        self.tend_link(now_ns);
         self.machine.gate.want(self.machine.records.last_seq());
         for (watch, user) in self.watches.iter().zip(&mut self.users) {
             user.0.correct_clock(watch.clock.correction_ns());

@@ -123,6 +123,11 @@ impl Agreement {
         self.told.clear();
     }
 
+    /// Orders that were told and that the own core has not decided.
+    pub fn ahead(&self) -> usize {
+        self.told.len()
+    }
+
     /// Orders that wait to be told.
     pub fn waiting(&self) -> usize {
         self.own.len()

@@ -7,10 +7,13 @@
 mod agreement;
 mod message;
 mod socket;
+mod wire;
+mod zmtp;
 
 pub use agreement::{Agreement, Told};
 pub use message::{Advanced, Fact, Order, Orders, Position, Positions};
-pub use socket::{Library, Socket};
+pub use socket::Socket;
+pub use wire::{Kind, Wire};
 
 use values::Nanos;
 
@@ -50,6 +53,29 @@ impl Stage {
         [Self::Market, Self::Signal, Self::Risk, Self::Execution, Self::Position]
             .into_iter()
             .find(|stage| stage.name() == name)
+    }
+}
+
+/// First byte of a bell: who must hear of the entry at once. The others read it with a later one.
+pub mod topic {
+    /// A market frame: `signal`.
+    pub const FRAME: u8 = b'f';
+    /// A market frame that gives `execution` something to do besides new orders, which are told.
+    pub const WORK: u8 = b'w';
+    /// Everything else, each 10 ms at least: everybody.
+    pub const OTHER: u8 = b'o';
+}
+
+impl Stage {
+    /// Topics of the bells that it hears; a wake-up for each entry would cost the others more than
+    /// reading some entries later, on processors that all five share.
+    pub fn topics(self) -> &'static [u8] {
+        match self {
+            Self::Market => &[],
+            Self::Signal => &[topic::FRAME, topic::OTHER],
+            Self::Execution => &[topic::WORK, topic::OTHER],
+            Self::Risk | Self::Position => &[topic::OTHER],
+        }
     }
 }
 

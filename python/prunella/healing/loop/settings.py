@@ -45,8 +45,12 @@ class LoopSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     escalated_quiet_ns: int = 10_000_000_000
 
 
-def local_stack() -> LoopSettings:
-    """The stack that `prunella up` runs: two venues, the engine, the watcher and five agents."""
+def local_stack(stages: tuple[str, ...] = ()) -> LoopSettings:
+    """The stack that `prunella up` runs: two venues, the engine, the watcher and five agents.
+
+    Args:
+        stages: The processes that the engine trades through, where it is not all of them itself.
+    """
     agents = tuple(f"agent-{each}" for each in ("cpu", "network", "io", "execution", "http"))
     return LoopSettings(
         components=(
@@ -57,8 +61,9 @@ def local_stack() -> LoopSettings:
             Component(
                 name="engine",
                 kind="process",
-                depends_on=("host", "exchange-primary", "exchange-backup"),
+                depends_on=("host", "exchange-primary", "exchange-backup", *stages),
             ),
+            *(Component(name=each, kind="process", depends_on=("host",)) for each in stages),
             Component(name="monitor", kind="process", depends_on=("host", "engine")),
             Component(name="watch", kind="process", depends_on=("host", "bus")),
             Component(name="healing", kind="process", depends_on=("host", "bus")),

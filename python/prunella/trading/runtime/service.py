@@ -10,7 +10,7 @@ import sys
 import threading
 import types
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
@@ -53,12 +53,10 @@ from prunella.trading.model import Registry, runtime_library
 from prunella.trading.risk import config_limits
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
 from prunella.trading.runtime.settings import StageName, TradingSettings
+from prunella.trading.runtime.stages import stage_ends
 from prunella.trading.strategy import PythonStrategy
 from prunella.trading.venue import VenueEndpoint, read_venue_key
 from prunella.values import Clock, Home
-
-if TYPE_CHECKING:
-    from prunella.trading.runtime.stages import StageSockets
 
 _COMMANDS = (
     Kill
@@ -117,14 +115,13 @@ class EngineService:
         stage: Literal["market", "execution"] | None = None,
     ) -> None:
         self._clock = clock
-        self._sockets = _stage_sockets(stage, home) if stage else None
         self._stopping = threading.Event()
         self._rates: dict[str, float] = {}
         self._counted: dict[str, int] = {}
         self._counted_ns = 0
         self._persons = home.key("persons.toml")
         self._settings = settings
-        self._loop = _hot_loop(settings, endpoints, home, self._sockets)
+        self._loop = _hot_loop(settings, endpoints, home, stage)
         self._registry = Registry(home.models)
         self._takes_commands = stage != "execution"
         answers = Answers(load_token(home.key("control.token")), self._handle)
@@ -169,8 +166,6 @@ class EngineService:
             try:
                 self._loop.stop()
             finally:
-                if self._sockets is not None:
-                    self._sockets.close()
                 self._server.close()
         _say("stopped cleanly")
 
@@ -300,18 +295,11 @@ def _refused(code: str, message: str) -> Reply:
     return Reply(ok=False, code=code, message=message)
 
 
-def _stage_sockets(stage: StageName, home: Home) -> "StageSockets":
-    # Only here, because this import is a good part of an engine's way back after a crash.
-    from prunella.trading.runtime.stages import StageSockets  # noqa: PLC0415
-
-    return StageSockets(stage, home)
-
-
 def _hot_loop(
     settings: TradingSettings,
     endpoints: Mapping[str, VenueEndpoint],
     home: Home,
-    sockets: "StageSockets | None",
+    stage: StageName | None,
 ) -> HotLoop:
     """The hot loop of these settings, not started.
 
@@ -340,7 +328,7 @@ def _hot_loop(
         options=msgspec.json.encode(
             settings.loop.raw() | {"strategy_sockets": doors, "onnxruntime": _runtime()}
         ),
-        stage=None if sockets is None else sockets.lent(),
+        stage=stage_ends(stage, home) if stage else None,
     )
 
 

@@ -13,7 +13,7 @@ from prunella.control.tokens import load_token
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.runtime.pages import stage_metrics
 from prunella.trading.runtime.settings import StageName
-from prunella.trading.runtime.stages import StageSockets
+from prunella.trading.runtime.stages import stage_ends
 from prunella.values import Home
 
 _LOOK_S = 0.1
@@ -33,8 +33,7 @@ class StageService:
     def __init__(self, name: StageName, *, home: Home, port: int) -> None:
         self._name = name
         self._stopping = threading.Event()
-        self._sockets = StageSockets(name, home)
-        self._loop = StageLoop(journal_dir=home.engine_journal, stage=self._sockets.lent())
+        self._loop = StageLoop(journal_dir=home.engine_journal, stage=stage_ends(name, home))
         self._server = StatusServer(
             port,
             token=load_token(home.key("read.token")),
@@ -64,7 +63,6 @@ class StageService:
             try:
                 self._loop.stop()
             finally:
-                self._sockets.close()
                 self._server.close()
         _say(self._name, "stopped cleanly")
 
