@@ -22,6 +22,7 @@ __all__ = [
     "Replica",
     "Rsi",
     "Sma",
+    "StageLoop",
     "StrategyFeed",
     "Vwap",
     "Wallets",

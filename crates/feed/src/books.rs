@@ -36,7 +36,7 @@ pub struct Holding<'a> {
     average: Cost,
     fifo: Cost,
     fees: String,
-    fees_paid: Vec<Paid>,
+    fees_paid: Vec<AssetFees>,
     fills: u64,
     lots: usize,
     lots_merged: u64,
@@ -53,7 +53,7 @@ pub struct Cost {
 
 /// Fees in one asset.
 #[derive(Serialize)]
-pub struct Paid {
+pub struct AssetFees {
     asset: String,
     paid: String,
     /// The part that nobody could value; no profit contains it.
@@ -72,7 +72,7 @@ pub struct ScopeSums {
     realised_fifo: String,
     unrealised_fifo: String,
     fees: String,
-    fees_paid: Vec<Paid>,
+    fees_paid: Vec<AssetFees>,
     profit: String,
     profit_of_day: String,
     drawdown: String,
@@ -133,8 +133,8 @@ fn holding<'a>(
     }
 }
 
-fn paid(totals: &FeeTotals) -> Vec<Paid> {
-    let text = |total: &engine::fees::FeeTotal| Paid {
+fn paid(totals: &FeeTotals) -> Vec<AssetFees> {
+    let text = |total: &engine::fees::FeeTotal| AssetFees {
         asset: total.asset.to_string(),
         paid: total.paid.to_string(),
         unvalued: total.unvalued.to_string(),

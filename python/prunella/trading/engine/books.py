@@ -37,3 +37,6 @@ def read_books(journal: Path) -> dict[str, Any]:
     books: dict[str, Any] = msgspec.json.decode(text)
     books["scopes"] = {scope["name"]: scope for scope in books["scopes"]}
     return books
+
+
+__all__ = ["Replica", "read_books"]
