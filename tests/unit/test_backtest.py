@@ -370,3 +370,21 @@ def test_fees_may_differ_by_venue_and_delays_may_be_measured_ones(
     other = parse_behaviour(fees="elsewhere=1:1", latency="1", queue="2", feed=0, seed=1)
     with pytest.raises(ConfigError, match=r"expected one of primary.*found 'elsewhere'"):
         _run(session, behaviour=other)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs recorded market data in $PRUNELLA_DATA")
+@pytest.mark.parametrize("strategy", ["maker", "momentum"])
+def test_venue_that_is_ahead_is_one_that_hears_later_and_answers_sooner(strategy: str) -> None:
+    """Two ways to say the same; with the first the venue cannot read the core's book."""
+    ahead_ns, delay_ns = 100_000_000, 200_000
+    short = Latency(delays_ns=(delay_ns,))
+    long = Latency(delays_ns=(delay_ns + ahead_ns,))
+    ahead = VenueBehaviour(send=short, report=long, feed_us=ahead_ns // 1_000)
+    later = VenueBehaviour(send=long, report=short)
+    files = sorted(DATA.glob("binance_usdm_btcusdt_*.gz"))
+    data = {"primary": files}
+    config = config_for(settings_of(strategy), data)
+    one, other = (Backtest(data, config, behaviour=each).run() for each in (ahead, later))
+    assert len(one.fills) > 0
+    assert one.fills.tobytes() == other.fills.tobytes()
+    assert one.orders.tobytes() == other.orders.tobytes()

@@ -1,9 +1,10 @@
 //! Decoded events in; a file of columns beside a key out, and back, checked.
 //!
-//! Layout, little-endian: magic, version, key, two counts; then the columns of the heads and of the
-//! levels, each followed by its CRC-32C. A file of another version, key or length, or with one bit
+//! Layout, little-endian: magic, version, key, two counts; then the columns of the heads, of what
+//! each leaves of the venue's book, and of the levels, each followed by its CRC-32C. A file of another version, key or length, or with one bit
 //! wrong, is not used: the recording is decoded again.
 
+use crate::course::After;
 use crate::events::{Events, Head, Kind};
 use engine::event::Level;
 use std::fs;
@@ -13,7 +14,7 @@ use values::{MarketId, Price, Quantity};
 
 const MAGIC: &[u8; 8] = b"PRUNEVTS";
 /// Raised with every change of the layout or of what is decoded.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 32 + 8 + 8;
 
 /// Where the events of a key are kept.
@@ -48,6 +49,7 @@ pub fn write(dir: &Path, key: &[u8; 32], events: &Events) -> io::Result<()> {
         &mut file,
         heads.iter().map(|head| [head.kind as u8, head.market.0, u8::from(head.buyer_is_maker)]),
     )?;
+    column(&mut file, events.course().iter().map(After::to_bytes))?;
     column(&mut file, events.levels.iter().map(|level| level.price.0.to_le_bytes()))?;
     column(&mut file, events.levels.iter().map(|level| level.quantity.0.to_le_bytes()))?;
     file.into_inner()?.sync_all()?;
@@ -81,12 +83,12 @@ pub fn read(dir: &Path, key: &[u8; 32]) -> Option<Events> {
     let previous = columns.take::<8>(heads)?;
     let (bids, asks) = (columns.take::<4>(heads)?, columns.take::<4>(heads)?);
     let small = columns.take::<3>(heads)?;
+    let course = columns.take::<{ After::BYTES }>(heads)?;
     let (prices, quantities) = (columns.take::<8>(levels)?, columns.take::<8>(levels)?);
     if !columns.rest.is_empty() {
         return None;
     }
-    let mut events = Events::default();
-    events.heads.reserve_exact(heads);
+    let mut found = Vec::with_capacity(heads);
     let mut start: u32 = 0;
     for index in 0..heads {
         let head = Head {
@@ -103,13 +105,16 @@ pub fn read(dir: &Path, key: &[u8; 32]) -> Option<Events> {
             buyer_is_maker: small[index][2] != 0,
         };
         start = start.checked_add(head.bids)?.checked_add(head.asks)?;
-        events.heads.push(head);
+        found.push(head);
     }
-    events.levels.extend(prices.iter().zip(quantities).map(|(price, quantity)| Level {
+    let told = prices.iter().zip(quantities).map(|(price, quantity)| Level {
         price: Price(i64::from_le_bytes(*price)),
         quantity: Quantity(i64::from_le_bytes(*quantity)),
-    }));
-    (start as usize == levels).then_some(events)
+    });
+    (start as usize == levels).then(|| {
+        let course = course.iter().map(After::from_bytes).collect();
+        Events::followed(found, told.collect(), course)
+    })
 }
 
 struct Columns<'a> {

@@ -1,6 +1,8 @@
 //! Decoded market data, compact: one head per frame and one row per level; the core's events out.
 
+use crate::course::{After, follow};
 use engine::event::{Channel, Event, Level};
+use std::sync::OnceLock;
 use values::{MarketId, Nanos, VenueId};
 
 /// What a frame was.
@@ -66,9 +68,25 @@ pub struct Events {
     pub heads: Vec<Head>,
     /// Their levels; a ticker has two, a trade has one.
     pub levels: Vec<Level>,
+    /// What each frame leaves of the venue's book, once it has been worked out.
+    course: OnceLock<Vec<After>>,
+    tickers: u64,
+    tells_connections: bool,
 }
 
 impl Events {
+    /// Frames, their levels, and what each leaves of the venue's book.
+    pub fn followed(heads: Vec<Head>, levels: Vec<Level>, course: Vec<After>) -> Events {
+        let tickers = heads.iter().filter(|head| head.kind == Kind::Ticker).count() as u64;
+        let tells_connections = heads.iter().any(|head| head.kind == Kind::Up);
+        Events { heads, levels, course: course.into(), tickers, tells_connections }
+    }
+
+    /// What each frame leaves of the venue's book; worked out the first time.
+    pub fn course(&self) -> &[After] {
+        self.course.get_or_init(|| follow(self))
+    }
+
     /// Adds what a decoder made of a frame; other events than market data are left out.
     pub fn push(&mut self, ts_ns: Nanos, event: &Event<'_>) {
         let mut head = Head {
@@ -117,6 +135,9 @@ impl Events {
             Event::Malformed { channel: Channel::Market, .. } => {}
             _ => return,
         }
+        self.course.take();
+        self.tickers += u64::from(head.kind == Kind::Ticker);
+        self.tells_connections |= head.kind == Kind::Up;
         self.heads.push(head);
     }
 
@@ -171,12 +192,11 @@ impl Events {
 
     /// How many rows there are: a depth level, a trade and a ticker count as one each.
     pub fn rows(&self) -> u64 {
-        let tickers = self.heads.iter().filter(|head| head.kind == Kind::Ticker).count();
-        (self.levels.len() - tickers) as u64
+        self.levels.len() as u64 - self.tickers
     }
 
     /// Whether the frames tell themselves when the connection was up.
     pub fn tells_connections(&self) -> bool {
-        self.heads.iter().any(|head| head.kind == Kind::Up)
+        self.tells_connections
     }
 }

@@ -4,6 +4,7 @@
 //! our place in the queue, partial fills. Recordings are decoded once into [`events::Events`].
 
 pub mod cache;
+pub mod course;
 pub mod events;
 pub mod journaled;
 pub mod latency;

@@ -101,6 +101,7 @@ pub fn recordings(
         }
     }
     check(config, venue, &events, frames, &names(paths))?;
+    events.course();
     if let Some(dir) = cache_dir {
         // A cache that cannot be written costs time with the next run, nothing else.
         let _ = cache::write(dir, &key, &events);
@@ -148,6 +149,7 @@ pub fn journal(config: &CoreConfig, venue: VenueId, dir: &Path) -> Result<Loaded
         }
     }
     check(config, venue, &events, frames, &dir.display().to_string())?;
+    events.course();
     Ok(Loaded { events, source_hash: reader.chain(), is_cached: false })
 }
 

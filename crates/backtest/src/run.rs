@@ -5,11 +5,12 @@
 //! taken in this order. Each direction of each venue is a line in which nobody overtakes, as on one
 //! connection, so a plain queue serves and nothing is sorted.
 
+use crate::course::{After, Depth, Lagging, is_about_all};
 use crate::events::{Events, Head, Kind};
 use crate::latency::{Chance, Delays};
 use crate::queue::QueueModel;
 use crate::record::{Counts, FillRow, OrderRow, Record, SampleRow};
-use crate::venue::{Fees, Markets, NO_SUCH_ORDER, Said, SimMarket};
+use crate::venue::{Fees, NO_SUCH_ORDER, Said, SimMarket};
 use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{Channel, Event, Level, OrderReport, Purpose, RequestFailure};
@@ -97,14 +98,30 @@ enum Answered {
 struct Venue<'d> {
     id: VenueId,
     events: &'d Events,
+    /// What each frame leaves of the venue's book.
+    course: &'d [After],
     /// Next frame there, and next frame here.
     there: usize,
     here: usize,
-    markets: Markets,
+    /// By the core's numbers; `None` for those of other venues.
+    markets: Vec<Option<(SimMarket, Lagging)>>,
     inbound: VecDeque<(Nanos, Asked)>,
     outbound: VecDeque<(Nanos, Answered)>,
     heard_ns: Nanos,
     is_up: bool,
+}
+
+impl Venue<'_> {
+    /// One of its markets, and the way to that market's book.
+    fn market<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        id: MarketId,
+    ) -> Option<(&'a mut SimMarket, Depth<'a>)> {
+        let (market, lagging) = self.markets.get_mut(id.index())?.as_mut()?;
+        let (events, told, core) = (self.events, self.there, engine.market(id));
+        Some((market, Depth { events, told, id, core, lagging }))
+    }
 }
 
 /// What comes next.
@@ -206,15 +223,19 @@ impl<'d, O: Observer> Run<'d, O> {
         let venues: Vec<Venue<'d>> = (0_u8..)
             .zip(data)
             .map(|(index, events)| {
-                let here = (0_u8..).zip(&config.markets).filter(|(_, m)| m.venue == index);
+                let here = config.markets.iter().map(|market| market.venue == index);
                 let fees = settings.fees[usize::from(index)];
                 Venue {
                     id: VenueId(index),
                     events,
+                    course: events.course(),
                     there: 0,
                     here: 0,
                     markets: here
-                        .map(|(at, _)| (MarketId(at), SimMarket::new(fees, settings.queue)))
+                        .map(|is_here| {
+                            let sim = SimMarket::new(fees, settings.queue);
+                            is_here.then(|| (sim, Lagging::new(events)))
+                        })
                         .collect(),
                     inbound: VecDeque::new(),
                     outbound: VecDeque::new(),
@@ -284,18 +305,10 @@ impl<'d, O: Observer> Run<'d, O> {
         for index in 0..self.venues.len() {
             let venue = self.venues[index].id;
             if !self.venues[index].events.tells_connections() {
-                self.connect(index, true);
+                self.venues[index].is_up = true;
                 self.step(&Event::ChannelUp { venue, channel: Channel::Market });
             }
             self.step(&Event::ChannelUp { venue, channel: Channel::User });
-        }
-    }
-
-    fn connect(&mut self, index: usize, is_up: bool) {
-        let (now_ns, venue) = (self.now_ns, &mut self.venues[index]);
-        venue.is_up = is_up;
-        for market in venue.markets.values_mut() {
-            market.connected(now_ns, is_up);
         }
     }
 
@@ -331,26 +344,12 @@ impl<'d, O: Observer> Run<'d, O> {
     #[inline]
     fn there(&mut self, index: usize) {
         let venue = &mut self.venues[index];
-        let events = venue.events;
-        let head = &events.heads[venue.there];
+        let (head, after) = (&venue.events.heads[venue.there], venue.course[venue.there]);
         venue.there += 1;
-        match head.kind {
-            Kind::Up | Kind::Down => {
-                let is_up = head.kind == Kind::Up;
-                for market in venue.markets.values_mut() {
-                    market.connected(self.now_ns, is_up);
-                }
-            }
-            Kind::Malformed => {
-                for market in venue.markets.values_mut() {
-                    market.take(self.now_ns, events, head, &mut self.said);
-                }
-            }
-            _ => {
-                if let Some(market) = venue.markets.get_mut(&head.market) {
-                    market.take(self.now_ns, events, head, &mut self.said);
-                }
-            }
+        if is_about_all(head.kind) {
+            venue.markets.iter_mut().flatten().for_each(|(market, _)| market.lose_book());
+        } else if let Some((market, mut depth)) = venue.market(&self.engine, head.market) {
+            market.take(head, after, &mut depth, &mut self.said);
         }
         self.post_said(index);
     }
@@ -467,22 +466,24 @@ impl<'d, O: Observer> Run<'d, O> {
         let mut answer = None;
         match asked {
             Asked::Place(new) => {
-                if let Some(market) = venue.markets.get_mut(&new.market) {
-                    market.place(&new, said);
+                if let Some((market, mut depth)) = venue.market(&self.engine, new.market) {
+                    market.place(&new, &mut depth, said);
                 }
             }
             Asked::Cancel(market, id) => {
-                if let Some(market) = venue.markets.get_mut(&market) {
+                if let Some((market, _)) = venue.market(&self.engine, market) {
                     market.cancel(id, said);
                 }
             }
             Asked::Query(market, id) => {
-                let found = venue.markets.get(&market).and_then(|market| market.query(id));
+                let found = venue.market(&self.engine, market);
+                let found = found.and_then(|(market, _)| market.query(id));
                 let unknown = Answered::Unknown(id);
                 answer = Some(found.map_or(unknown, |it| Answered::Said(Said::Report(it))));
             }
             Asked::Snapshot(id) => {
-                let found = venue.markets.get(&id).and_then(SimMarket::snapshot);
+                let found = venue.market(&self.engine, id);
+                let found = found.and_then(|(market, mut depth)| market.snapshot(&mut depth));
                 // Our own data may carry the snapshot a moment later: ask again as in live trading.
                 self.record.counts.snapshots_missing += u64::from(found.is_none());
                 answer = Some(match found {
@@ -491,14 +492,16 @@ impl<'d, O: Observer> Run<'d, O> {
                 });
             }
             Asked::OpenOrders(id) => {
-                let open = venue.markets.get(&id).map(SimMarket::open_orders).unwrap_or_default();
-                answer = Some(Answered::OpenOrders(id, open));
+                let found = venue.market(&self.engine, id);
+                let open = found.map(|(market, _)| market.open_orders());
+                answer = Some(Answered::OpenOrders(id, open.unwrap_or_default()));
             }
             Asked::MyTrades(id) => answer = Some(Answered::MyTrades(id)),
             Asked::Account => {
                 let due_ns = self.now_ns + self.settings.report.draw(&mut self.chance);
-                for (id, market) in &venue.markets {
-                    let answer = Answered::Account(*id, Quantity(market.position()));
+                for (id, market) in (0_u8..).zip(&venue.markets) {
+                    let Some((market, _)) = market else { continue };
+                    let answer = Answered::Account(MarketId(id), Quantity(market.position()));
                     post(&mut venue.outbound, due_ns, answer);
                 }
             }

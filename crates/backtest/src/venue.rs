@@ -1,17 +1,16 @@
 //! Market data and our orders in; the reports that a venue would send out.
 //!
-//! The venue keeps a book of its own from the same frames, at its own time. Our orders are not in
+//! The strangers' book is that of the same frames, at the venue's own time. Our orders are not in
 //! it: they stand beside it, each with its place in the queue, and what we take from strangers stays
 //! taken until the market tells that level anew.
 
-use crate::events::{Events, Head, Kind};
+use crate::course::{After, Depth};
+use crate::events::{Head, Kind};
 use crate::queue::{Place, QueueModel};
-use engine::cross_check::Top;
 use engine::event::{Charge, Execution, Level, OrderReport, Side, TimeInForce, VenueOrderStatus};
-use engine::market::{Diff, Market, MarketStatus};
 use engine::output::NewOrder;
 use std::collections::BTreeMap;
-use values::{ClientOrderId, MarketId, Money, Nanos, Price, Quantity, notional};
+use values::{ClientOrderId, Money, Price, Quantity, notional};
 
 /// "Order would immediately match and take."
 pub const WOULD_TAKE: i32 = -2010;
@@ -70,7 +69,8 @@ impl Resting {
 
 /// One simulated market.
 pub struct SimMarket {
-    market: Market,
+    /// What the last frame left of the strangers' book.
+    after: After,
     fees: Fees,
     model: QueueModel,
     own: Vec<Resting>,
@@ -87,7 +87,7 @@ impl SimMarket {
     /// A market before its first frame.
     pub fn new(fees: Fees, model: QueueModel) -> SimMarket {
         SimMarket {
-            market: Market::new(),
+            after: After::default(),
             fees,
             model,
             own: Vec::new(),
@@ -104,53 +104,33 @@ impl SimMarket {
         self.position
     }
 
-    /// The connection that tells the market.
-    pub fn connected(&mut self, now_ns: Nanos, is_up: bool) {
-        if is_up {
-            self.market.on_channel_up(now_ns);
-        } else {
-            self.market.on_channel_down();
-        }
+    /// What the last frame left of the strangers' book.
+    pub fn after(&self) -> After {
+        self.after
+    }
+
+    /// A frame about all markets of the connection, after which no book is right.
+    pub fn lose_book(&mut self) {
+        self.after = After::default();
     }
 
     /// A whole book as a depth request is answered; `None` while there is none.
-    pub fn snapshot(&self) -> Option<(u64, Vec<Level>, Vec<Level>)> {
-        (self.market.status() == MarketStatus::Live).then(|| {
-            let side = |side| self.market.book().levels(side).collect();
-            (self.market.last_update_id(), side(Side::Buy), side(Side::Sell))
+    pub fn snapshot(&self, depth: &mut Depth<'_>) -> Option<(u64, Vec<Level>, Vec<Level>)> {
+        (self.after.update_id != 0).then(|| {
+            let book = depth.book(self.after);
+            let side = |side| book.levels(side).collect();
+            (self.after.update_id, side(Side::Buy), side(Side::Sell))
         })
     }
 
-    /// One frame; what it does to our orders is appended to `said`.
+    /// One frame and what it leaves of the book; what it does to our orders is appended to `said`.
     #[inline]
-    pub fn take(&mut self, now_ns: Nanos, events: &Events, head: &Head, said: &mut Vec<Said>) {
-        let (bids, asks) = events.sides(head);
-        match head.kind {
-            Kind::Diff => {
-                self.market.on_diff(
-                    now_ns,
-                    &Diff {
-                        first_update_id: head.first,
-                        final_update_id: head.last,
-                        previous_update_id: head.previous.checked_sub(1),
-                        bids,
-                        asks,
-                    },
-                );
-            }
-            Kind::Snapshot => {
-                self.market.on_snapshot(head.last, bids, asks);
-            }
-            Kind::Ticker => {
-                self.market
-                    .on_ticker(now_ns, Top { update_id: head.last, bid: bids[0], ask: asks[0] });
-            }
-            Kind::Trade => self.market.on_trade(now_ns, head.first),
-            Kind::Malformed => {
-                self.market.on_malformed();
-            }
-            Kind::Up | Kind::Down => {}
+    pub fn take(&mut self, head: &Head, after: After, depth: &mut Depth<'_>, said: &mut Vec<Said>) {
+        self.after = after;
+        if self.taken.is_empty() && self.own.is_empty() {
+            return;
         }
+        let (bids, asks) = depth.events.sides(head);
         if !self.taken.is_empty() {
             let is_told = |price: Price, levels: &[Level]| levels.iter().any(|l| l.price == price);
             self.taken.retain(|(side, price, _)| match (head.kind, side) {
@@ -160,17 +140,18 @@ impl SimMarket {
             });
         }
         if !self.own.is_empty() {
-            self.serve(head, bids, asks, said);
+            self.serve(head, depth, said);
         }
     }
 
-    fn serve(&mut self, head: &Head, bids: &[Level], asks: &[Level], said: &mut Vec<Said>) {
+    fn serve(&mut self, head: &Head, depth: &mut Depth<'_>, said: &mut Vec<Said>) {
+        let (bids, asks) = depth.events.sides(head);
         match head.kind {
             Kind::Trade => return self.trade(bids[0], head.buyer_is_maker, said),
             Kind::Snapshot => {
                 for index in 0..self.own.len() {
                     let Resting { new, level, .. } = self.own[index];
-                    let now = self.resting_at(new.side, new.price);
+                    let now = self.resting_at(new.side, new.price, depth);
                     self.own[index].place.level_told(self.model, level, now);
                     (self.own[index].level, ()) = (now, self.own[index].place.settle());
                 }
@@ -200,7 +181,7 @@ impl SimMarket {
 
     /// A stranger whose price reaches ours is served by us, with what he showed.
     fn crossed(&mut self, said: &mut Vec<Said>) {
-        let Some((bid, ask)) = self.market.top() else { return };
+        let Some((bid, ask)) = self.after.top else { return };
         for index in (0..self.own.len()).rev() {
             let order = self.own[index].new;
             let other = if order.side == Side::Buy { ask } else { bid };
@@ -301,10 +282,10 @@ impl SimMarket {
     }
 
     /// An order arrives.
-    pub fn place(&mut self, new: &NewOrder, said: &mut Vec<Said>) {
+    pub fn place(&mut self, new: &NewOrder, depth: &mut Depth<'_>, said: &mut Vec<Said>) {
         let id = new.client_order_id;
         let refuse = |code| Said::Refused { id, is_cancel: false, code };
-        let Some((bid, ask)) = self.market.top() else {
+        let Some((bid, ask)) = self.after.top else {
             // Without a book nothing can be matched; a venue in that state refuses.
             said.push(refuse(WOULD_TAKE));
             return;
@@ -320,7 +301,7 @@ impl SimMarket {
         self.report(new, number, VenueOrderStatus::New, 0, None, said);
         let mut filled = 0;
         if takes {
-            let swept = self.sweep(new);
+            let swept = self.sweep(new, depth);
             let found: i64 = swept.iter().map(|(_, quantity)| quantity).sum();
             let is_whole = found == new.quantity.0;
             let is_killed = new.time_in_force == TimeInForce::FillOrKill && !is_whole;
@@ -341,7 +322,7 @@ impl SimMarket {
             return;
         }
         if matches!(new.time_in_force, TimeInForce::PostOnly | TimeInForce::GoodTillCancel) {
-            let level = self.resting_at(new.side, new.price);
+            let level = self.resting_at(new.side, new.price, depth);
             let place = Place::behind(level);
             self.own.push(Resting { new: *new, number, filled, place, level });
         } else {
@@ -350,12 +331,12 @@ impl SimMarket {
     }
 
     /// What an arriving order would take, price by price.
-    fn sweep(&self, new: &NewOrder) -> Vec<(Price, i64)> {
+    fn sweep(&self, new: &NewOrder, depth: &mut Depth<'_>) -> Vec<(Price, i64)> {
         let other = opposite(new.side);
-        let Some((bid, ask)) = self.market.top() else { return Vec::new() };
+        let Some((bid, ask)) = self.after.top else { return Vec::new() };
         let top = if other == Side::Buy { bid } else { ask };
         // The ticker may be newer than the book: what it has consumed is not there any more.
-        let book = self.market.book().levels(other);
+        let book = depth.book(self.after).levels(other);
         let behind = book.filter(|level| better(other, top.price, level.price));
         let mut left = new.quantity.0;
         let mut found = Vec::new();
@@ -396,8 +377,8 @@ impl SimMarket {
     }
 
     /// Strangers' quantity at a price.
-    fn resting_at(&self, side: Side, price: Price) -> i64 {
-        if let Some((bid, ask)) = self.market.top() {
+    fn resting_at(&self, side: Side, price: Price, depth: &mut Depth<'_>) -> i64 {
+        if let Some((bid, ask)) = self.after.top {
             let top = if side == Side::Buy { bid } else { ask };
             if top.price == price {
                 return top.quantity.0;
@@ -406,9 +387,7 @@ impl SimMarket {
                 return 0;
             }
         }
-        let mut levels = self.market.book().levels(side);
-        let at = levels.find(|level| !better(side, level.price, price));
-        at.filter(|level| level.price == price).map_or(0, |level| level.quantity.0)
+        depth.book(self.after).quantity(side, price).0
     }
 
     fn taken_at(&self, side: Side, price: Price) -> i64 {
@@ -460,6 +439,3 @@ fn better(side: Side, one: Price, other: Price) -> bool {
         Side::Sell => one < other,
     }
 }
-
-/// The market's number inside of its venue's table.
-pub type Markets = BTreeMap<MarketId, SimMarket>;

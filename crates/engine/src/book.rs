@@ -106,6 +106,15 @@ impl Book {
         slots.iter().rev().filter(|slot| slot.quantity.0 != 0).copied()
     }
 
+    /// What rests at a price; zero for no such level.
+    pub fn quantity(&self, side: Side, price: Price) -> Quantity {
+        let found = match side {
+            Side::Buy => self.bids.find(price),
+            Side::Sell => self.asks.find(price),
+        };
+        found.map_or(Quantity::ZERO, |level| level.quantity)
+    }
+
     /// See [`microprice`]; from the best levels.
     pub fn microprice(&self) -> Option<Price> {
         let (bid, ask) = self.top()?;
@@ -145,6 +154,17 @@ impl Book {
 /// rounded down.
 #[inline]
 pub fn microprice(bid: Level, ask: Level) -> Option<Price> {
+    let (bids, asks) = (bid.quantity.0, ask.quantity.0);
+    if bid.price.0 >= 0
+        && let Some(spread) = ask.price.0.checked_sub(bid.price.0).filter(|spread| *spread >= 0)
+        && let (Some(above), Some(total)) = (spread.checked_mul(bids), bids.checked_add(asks))
+        && bids >= 0
+        && asks >= 0
+        && total > 0
+    {
+        // The same number: `bid · (bids + asks) + (ask − bid) · bids`, over `bids + asks`.
+        return Some(Price(bid.price.0 + above / total));
+    }
     let weighted = i128::from(bid.price.0) * i128::from(ask.quantity.0)
         + i128::from(ask.price.0) * i128::from(bid.quantity.0);
     let total = i128::from(bid.quantity.0) + i128::from(ask.quantity.0);
@@ -159,11 +179,50 @@ struct Ladder<const BIDS: bool> {
     slots: Vec<Level>,
     /// How many slots are empty.
     empty: usize,
+    /// Where prices were; no part of the state.
+    #[serde(skip)]
+    hints: Hints,
+}
+
+/// Where a price was the last time. A venue tells the same prices over and over, and between two
+/// times they hardly move, so most searches end where they begin. A wrong hint costs a search.
+#[derive(Clone, Debug)]
+struct Hints(Box<[(u16, u16); 1 << Hints::BITS]>);
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self(Box::new([(0, 0); 1 << Self::BITS]))
+    }
+}
+
+impl Hints {
+    /// As many as levels that change within a minute; all of them stay in the nearest caches.
+    const BITS: u32 = 13;
+
+    /// A price's place in the table, and what tells it from others with the same place.
+    #[inline]
+    fn place(price: Price) -> (usize, u16) {
+        let mixed = (price.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((mixed >> (64 - Self::BITS)) as usize, (mixed >> 32) as u16)
+    }
+
+    #[inline]
+    fn near(&self, price: Price) -> Option<usize> {
+        let (place, mark) = Self::place(price);
+        let (of, at) = self.0[place];
+        (of == mark).then_some(usize::from(at))
+    }
+
+    #[inline]
+    fn put(&mut self, price: Price, at: usize) {
+        let (place, mark) = Self::place(price);
+        self.0[place] = (mark, at as u16);
+    }
 }
 
 impl<const BIDS: bool> Default for Ladder<BIDS> {
     fn default() -> Self {
-        Self { slots: Vec::with_capacity(LEVELS_MAX), empty: 0 }
+        Self { slots: Vec::with_capacity(LEVELS_MAX), empty: 0, hints: Hints::default() }
     }
 }
 
@@ -189,7 +248,8 @@ impl<const BIDS: bool> Ladder<BIDS> {
     fn apply(&mut self, levels: &[Level]) {
         let mut near = self.slots.len();
         for &level in levels {
-            near = self.set(level, near);
+            near = self.set(level, self.hints.near(level.price).unwrap_or(near));
+            self.hints.put(level.price, near);
         }
         if self.empty > EMPTY_MAX && self.empty * 2 > self.slots.len() {
             self.sweep();
@@ -199,7 +259,10 @@ impl<const BIDS: bool> Ladder<BIDS> {
     /// Sets one level and gives where it was, near which the next one will be.
     #[inline]
     fn set(&mut self, level: Level, near: usize) -> usize {
-        let at = self.position(rank::<BIDS>(level.price), near);
+        let at = match self.slots.get(near) {
+            Some(slot) if slot.price == level.price => near,
+            _ => self.position(rank::<BIDS>(level.price), near),
+        };
         let filled = level.quantity.0 != 0;
         match self.slots.get_mut(at) {
             Some(slot) if slot.price == level.price => {
@@ -233,6 +296,11 @@ impl<const BIDS: bool> Ladder<BIDS> {
             self.slots.copy_within(1..at, 0);
             self.slots[at - 1] = level;
         }
+    }
+
+    fn find(&self, price: Price) -> Option<&Level> {
+        let at = self.position(rank::<BIDS>(price), self.slots.len());
+        self.slots.get(at).filter(|slot| slot.price == price)
     }
 
     fn truncate(&mut self, depth: usize) {
@@ -385,6 +453,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn microprice_is_the_weighted_mean_rounded_down(
+            bid in 0..i64::MAX, spread in 0..1_i64 << 40, bids in 0..i64::MAX, asks in 1..i64::MAX,
+        ) {
+            let ask = bid.saturating_add(spread);
+            let (b, a) = (i128::from(bid), i128::from(ask));
+            let (bq, aq) = (i128::from(bids), i128::from(asks));
+            let exact = b.checked_mul(aq).zip(a.checked_mul(bq)).and_then(|(x, y)| x.checked_add(y));
+            prop_assume!(exact.is_some());
+            let expected = exact.map(|sum| Price((sum / (aq + bq)) as i64));
+            prop_assert_eq!(microprice(level(bid, bids), level(ask, asks)), expected);
+        }
+
         #[test]
         fn book_agrees_with_a_sorted_map(
             changes in prop::collection::vec(

@@ -8,7 +8,7 @@ use crate::fees::FeeTotals;
 use crate::limits::Scope;
 use crate::position::Position;
 use crate::risk::PlaceIntent;
-use values::{MarketId, Money, Price, SCALE, StrategyId};
+use values::{MarketId, Money, Price, SCALE, StrategyId, unscale};
 
 const ONE: Price = Price(SCALE);
 
@@ -177,7 +177,7 @@ impl Engine {
 
     fn total(&self, scope: Scope, pick: fn(&Position, Price) -> Money) -> Money {
         let mut sum: i128 = 0;
-        for (market, position) in self.positions(scope) {
+        for (market, position) in self.positions(scope).filter(|(_, it)| it.fills() > 0) {
             // Without a rate yet there has been no price and so no trade of ours there.
             let rate = self.quote_rate(market).unwrap_or(ONE);
             sum = sum.saturating_add(convert(pick(position, self.mark(market)).0, rate));
@@ -187,7 +187,7 @@ impl Engine {
 }
 
 fn value(quantity: i128, price: Price) -> i128 {
-    quantity * i128::from(price.0) / i128::from(SCALE)
+    unscale(quantity * i128::from(price.0))
 }
 
 /// Into the account's currency; one to one is exact.
@@ -195,5 +195,5 @@ fn convert(amount: i128, rate: Price) -> i128 {
     if rate == ONE {
         return amount;
     }
-    amount.saturating_mul(i128::from(rate.0)) / i128::from(SCALE)
+    unscale(amount.saturating_mul(i128::from(rate.0)))
 }

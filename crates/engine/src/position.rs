@@ -10,7 +10,7 @@ use crate::event::Side;
 use crate::fees::{Fee, FeeTotals};
 use crate::lots::{Lots, share};
 use serde::{Deserialize, Serialize};
-use values::{Money, Price, Quantity, SCALE, StrategyId};
+use values::{Money, Price, Quantity, StrategyId, unscale};
 
 /// What one strategy, or all of them, hold in one market.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ pub fn signed(side: Side, quantity: Quantity) -> i64 {
 }
 
 fn money(raw: i128) -> Money {
-    Money(raw / i128::from(SCALE))
+    Money(unscale(raw))
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::lots::LOTS_MAX;
     use proptest::prelude::*;
-    use values::Asset;
+    use values::{Asset, SCALE};
 
     fn at(price: i64) -> Price {
         Price(price * SCALE)

@@ -163,7 +163,25 @@ impl fmt::Display for Money {
 /// Price times quantity, rounded towards zero at 1e-9; cannot overflow.
 #[inline]
 pub fn notional(price: Price, quantity: Quantity) -> Money {
-    Money(i128::from(price.0) * i128::from(quantity.0) / i128::from(SCALE))
+    Money(unscale(i128::from(price.0) * i128::from(quantity.0)))
+}
+
+/// A number of 1e-18 as one of 1e-9, rounded towards zero.
+///
+/// A division of 128 bits is a call of a hundred cycles. What money comes to has a quotient of 64
+/// bits, for which two divisions by a constant do, each a multiplication.
+#[inline]
+pub fn unscale(raw: i128) -> i128 {
+    const ONE: u64 = SCALE as u64;
+    let size = raw.unsigned_abs();
+    let (high, low) = ((size >> 64) as u64, size as u64);
+    if high >= ONE {
+        return raw / i128::from(SCALE);
+    }
+    let upper = (high << 32) | (low >> 32);
+    let lower = ((upper % ONE) << 32) | (low & u64::from(u32::MAX));
+    let quotient = i128::from(((upper / ONE) << 32) + lower / ONE);
+    if raw < 0 { -quotient } else { quotient }
 }
 
 #[cfg(test)]
@@ -201,6 +219,12 @@ mod tests {
         fn what_is_written_reads_back_the_same(raw in -i64::MAX..=i64::MAX) {
             let text = Price(raw).to_string();
             prop_assert_eq!(Price::parse(text.as_bytes()), Ok(Price(raw)));
+        }
+
+        #[test]
+        fn unscaling_is_the_division(high in any::<i64>(), shift in 0..64, low in any::<u64>()) {
+            let raw = (i128::from(high >> shift) << 64) | i128::from(low);
+            prop_assert_eq!(unscale(raw), raw / i128::from(SCALE));
         }
 
         #[test]

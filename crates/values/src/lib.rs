@@ -5,7 +5,7 @@
 mod decimal;
 mod ids;
 
-pub use decimal::{Money, ParseDecimalError, Price, Quantity, SCALE, notional};
+pub use decimal::{Money, ParseDecimalError, Price, Quantity, SCALE, notional, unscale};
 pub use ids::{Asset, ClientOrderId, MarketId, StrategyId, VenueId};
 
 /// Nanoseconds since the Unix epoch, UTC.
