@@ -8,7 +8,7 @@ model, and partial fills. Both are given decoded data in memory. Both makers kee
 side, 8 ppm from the middle, moved when it is 6 ppm off; ours looks at every change of the book,
 theirs every 10 ms, which is how it is used there and is less work. Without a strategy theirs only
 lets 10 ms pass after 10 ms. The time from order to accepted is with no simulated delay: nothing
-else happens in between.
+else happens in between. Without the recorded session ours plays a synthetic one, alone.
 """
 
 import importlib.util
@@ -55,7 +55,8 @@ def figures(*, quick: bool) -> Iterable[Latency | Rate]:
     """Ours and theirs, on the recorded session where there is one."""
     files = sorted(DATA.glob("binance_usdm_btcusdt_*.gz"))
     with tempfile.TemporaryDirectory() as folder:
-        if not files:
+        is_recorded = bool(files)
+        if not is_recorded:
             files = [Path(folder) / "session"]
             write_session(files[0], seed=7, seconds=QUICK_SYNTHETIC_S if quick else SYNTHETIC_S)
         frames = [(ts_ns, json.loads(frame)) for ts_ns, frame in Recording(list(map(str, files)))]
@@ -66,7 +67,7 @@ def figures(*, quick: bool) -> Iterable[Latency | Rate]:
             ours = best(partial(played, files, cache, is_making=is_making), passes)
             yield rate(is_making, "prunella", count / ours)
         yield accepted(files, cache, passes)
-        if importlib.util.find_spec("hftbacktest"):
+        if is_recorded and importlib.util.find_spec("hftbacktest"):
             table = theirs(frames)
             for is_making in NAMES:
                 run = peer(table, is_making=is_making)
@@ -91,10 +92,12 @@ def configuration(*, is_making: bool) -> bytes:
     maker = MarketMaker(
         quantity=str(SIZE), half_spread_ppm=HALF_SPREAD_PPM, skew_ppm=0, requote_ppm=REQUOTE_PPM
     )
-    settings = TradingSettings(venues={"primary": limits}, strategies={"maker": maker})
-    if not is_making:
-        settings = msgspec.structs.replace(settings, strategies={})
-    return settings.core()
+    config = TradingSettings(venues={"primary": limits}, strategies={"maker": maker}).core()
+    if is_making:
+        return config
+    core = msgspec.json.decode(config)
+    core["strategies"], core["limits"]["strategies"] = [], []
+    return msgspec.json.encode(core)
 
 
 def behaviour(delay_ns: int) -> VenueBehaviour:
