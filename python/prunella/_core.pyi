@@ -24,6 +24,7 @@ __all__ = [
     "Sma",
     "StageLoop",
     "StrategyFeed",
+    "StreamDetector",
     "Vwap",
     "Wallets",
     "__version__",
@@ -157,6 +158,13 @@ class StrategyFeed:
     @property
     def trades_left_out(self) -> int: ...
     def look(self) -> list[bytes]: ...
+
+@final
+class StreamDetector:
+    def __new__(cls, metrics: int, period_s: float) -> StreamDetector: ...
+    def update(self, t: float, row: Any) -> tuple[float, bool]: ...
+    def fill(self, t: Any, rows: Any, scores: Any, alarms: Any) -> None: ...
+    def evidence(self) -> list[tuple[str, float, float, float]]: ...
 
 @final
 class HotLoop:

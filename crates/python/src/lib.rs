@@ -2,6 +2,7 @@
 
 mod backtest;
 mod book;
+mod detect;
 mod hot_loop;
 mod indicators;
 mod journal;
@@ -24,6 +25,8 @@ mod _core {
     use super::backtest::{replay_orders, run_backtest};
     #[pymodule_export]
     use super::book::Book;
+    #[pymodule_export]
+    use super::detect::StreamDetector;
     #[pymodule_export]
     use super::hot_loop::{HotLoop, config_limits, measure_session, order_trails, replay};
     #[pymodule_export]

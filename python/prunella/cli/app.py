@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.detect import app as detect_app
 from prunella.cli.journals import journal_app
 from prunella.cli.limits import app as limits_app
 from prunella.cli.market import market_app
@@ -38,6 +39,7 @@ app.add_typer(order_app, name="order")
 app.add_typer(models_app, name="model")
 app.add_typer(send_app, name="send")
 app.add_typer(limits_app, name="limits")
+app.add_typer(detect_app, name="detect")
 app.add_typer(market_app, name="market")
 app.command()(record)
 app.command()(positions)
