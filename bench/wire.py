@@ -1,10 +1,10 @@
 """Nothing in; the time from a market frame on the wire to its order on the wire, printed.
 
-A stack trades over two simulated exchanges; everything but trading is stopped. A tap on the loopback
-interface stamps packets as the kernel hands them over: the last market frame before an order, and
-the order. Both ways through the kernel, the engine's wake-up, its journal and its risk checks lie
-between. Orders that another event than a frame may have caused are left out. The way an order may
-take is measured with different settings of the hot loop. The tap needs root (CAP_NET_RAW).
+A stack trades over two simulated exchanges; everything but trading is stopped. A tap on the
+loopback interface stamps packets as the kernel hands them over: the last market frame before an
+order, and the order. Both ways through the kernel, the engine's wake-up, its journal and its risk
+checks lie between. Orders that another event than a frame may have caused are left out. It is
+measured with several settings of the hot loop. The tap needs root (CAP_NET_RAW).
 
     python bench/wire.py [ORDERS]
 """
@@ -69,7 +69,7 @@ class Tap:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _TAP_BYTES)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._socket.bind(("lo", _ETH_P_IP))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
 
     def packets(self) -> Iterator[tuple[int, bool, bytes]]:
         """Those since the last call: nanoseconds, whether an exchange sent it, its payload."""
@@ -103,7 +103,7 @@ class Pairs:
     def take(self, at_ns: int, *, from_exchange: bool, payload: bytes) -> None:
         """The next packet."""
         if from_exchange:
-            # A reply or a report of our own orders may be a cause too: only a frame leaves no doubt.
+            # A reply or a report of our orders may be a cause too: only a frame leaves no doubt.
             is_frame = b'"stream":' in payload and b"executionReport" not in payload
             self._frame_ns = at_ns if is_frame else None
         elif payload.startswith(_ORDER):
