@@ -12,7 +12,7 @@ import pytest
 from command_line import run
 from engine_process import Engine, wait_until
 from exchange_process import Exchange
-from prunella.control import Kill
+from prunella.control import AcceptBreak, Kill
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.trading.strategy import MarketMaker, Momentum
@@ -101,3 +101,67 @@ def test_positions_at_either_cost_are_those_of_the_venues_own_trades(
     text = run("positions", "--journal", journal, "--by", "account", home=tmp_path).out
     assert "account" in text
     assert "worst drawdown" in text
+
+
+def _break(engine: Engine, kind: str) -> dict[str, Any]:
+    """The latest break of a class; nothing while there is none."""
+    found = [row for row in engine.status().get("breaks", ()) if row["class"] == kind]
+    return found[-1] if found else {}
+
+
+def test_transfer_at_the_exchange_is_escalated_until_a_person_accepts_it(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """Cash that nobody traded away: found at the next comparison, trading stops, ada knows why."""
+    settings = msgspec.structs.replace(EAGER, reconcile_every_s=1.0)
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        engine.wait_trading(fills=2)
+        assert engine.status()["breaks"] == []
+        exchange.admin("transfer", asset="USDT", amount=-250 * SCALE)
+        wait_until(lambda: bool(_break(engine, "cash_differs")), "the break")
+        wait_until(lambda: _break(engine, "cash_differs")["state"] == "escalated", "escalation")
+        found = _break(engine, "cash_differs")
+        assert (found["venue"], found["about"]) == ("primary", "USDT")
+        moved = parse_fixed(found["theirs"]) - parse_fixed(found["ours"])
+        assert abs(moved + 250 * SCALE) < SCALE // 1000
+        assert not engine.venue()["reconciled"]
+        wait_until(lambda: engine.venue()["orders_open"] == 0, "the venue to be empty of us")
+        page = engine.get("/metrics")[1].decode()
+        assert 'reconciliation_breaks_open{class="cash_differs"} 1' in page
+        accept = AcceptBreak(id=found["id"])
+        refused = engine.target().apply(accept, actor="healing:inc-000001", reason="x")
+        assert refused.code == "PERSON_NEEDED"
+        assert engine.target().apply(accept, actor="ada", reason="paid out").ok
+        wait_until(lambda: bool(engine.venue().get("reconciled")), "agreement")
+        assert _break(engine, "cash_differs")["state"] == "accepted"
+        engine.wait_trading(fills=1)
+        assert engine.stop() == 0, engine.log()
+    journal = str(engine.home.engine_journal)
+    done = run("breaks", "--journal", journal, "--json", home=tmp_path)
+    assert [(row["class"], row["state"]) for row in done.json] == [("cash_differs", "accepted")]
+    assert run("breaks", "--open", "--journal", journal, "--json", home=tmp_path).json == []
+    assert "accepted" in run("breaks", "--journal", journal, home=tmp_path).out
+
+
+def test_fills_that_the_stream_lost_are_found_and_booked(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    """A stream that tells nothing: each lost word becomes a break that its rule repairs."""
+    settings = msgspec.structs.replace(
+        EAGER, reconcile_every_s=1.0, strategies={"maker": EAGER.strategies["maker"]}
+    )
+    with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
+        engine.wait_trading(fills=1)
+        exchange.admin("behaviour", user={"drop_ratio": 1.0})
+        wait_until(lambda: bool(_break(engine, "fill_missed")), "a fill that was not told")
+        exchange.admin("behaviour")
+        _settle(engine)
+        found = _break(engine, "fill_missed")
+        assert (found["state"], found["ended_by"]) == ("repaired", "trade_history")
+        trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
+        ours = engine.venue()
+        assert ours["fills"] == len(trades)
+        signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
+        assert parse_fixed(ours["position"]) == sum(signed)
+        wait_until(lambda: all(row["closed_ns"] for row in engine.status()["breaks"]), "all to end")
+        assert {row["state"] for row in engine.status()["breaks"]} == {"repaired"}

@@ -89,7 +89,7 @@ enum Answered {
     Snapshot(MarketId, u64, Vec<Level>, Vec<Level>),
     OpenOrders(MarketId, Vec<OrderReport>),
     MyTrades(MarketId),
-    Account(MarketId, Quantity),
+    Account(MarketId, Quantity, Money),
     Failed(Purpose),
     Reconnected,
 }
@@ -499,9 +499,16 @@ impl<'d, O: Observer> Run<'d, O> {
             Asked::MyTrades(id) => answer = Some(Answered::MyTrades(id)),
             Asked::Account => {
                 let due_ns = self.now_ns + self.settings.report.draw(&mut self.chance);
-                for (id, market) in (0_u8..).zip(&venue.markets) {
+                let config = &self.engine.config().markets;
+                let here = || venue.markets.iter().zip(config).zip(0_u8..);
+                for ((market, listed), id) in here() {
                     let Some((market, _)) = market else { continue };
-                    let answer = Answered::Account(MarketId(id), Quantity(market.position()));
+                    // Markets of one currency pay into one balance.
+                    let paid = here().filter(|((_, other), _)| other.quote == listed.quote);
+                    let paid = paid.filter_map(|((market, _), _)| market.as_ref());
+                    let cash = Money(paid.map(|(market, _)| market.cash()).sum());
+                    let held = Quantity(market.position());
+                    let answer = Answered::Account(MarketId(id), held, cash);
                     post(&mut venue.outbound, due_ns, answer);
                 }
             }
@@ -553,8 +560,8 @@ impl<'d, O: Observer> Run<'d, O> {
                 self.step(&Event::OpenOrders { market, reports: &reports });
             }
             Answered::MyTrades(market) => self.step(&Event::MyTrades { market, trades: &[] }),
-            Answered::Account(market, base) => {
-                self.step(&Event::Account { venue: id, market, base, quote: Money::ZERO });
+            Answered::Account(market, base, quote) => {
+                self.step(&Event::Account { venue: id, market, base, quote });
             }
             Answered::Failed(purpose) => self.step(&failed(purpose, 0)),
             Answered::Reconnected => {

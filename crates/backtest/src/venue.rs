@@ -81,6 +81,8 @@ pub struct SimMarket {
     numbers: u64,
     trades: u64,
     position: i64,
+    /// What trading paid (positive) or took (negative), fees taken off.
+    cash: i128,
 }
 
 impl SimMarket {
@@ -96,12 +98,18 @@ impl SimMarket {
             numbers: 0,
             trades: 0,
             position: 0,
+            cash: 0,
         }
     }
 
     /// What we hold there, raw.
     pub fn position(&self) -> i64 {
         self.position
+    }
+
+    /// What trading paid in the quote currency, fees taken off, raw.
+    pub fn cash(&self) -> i128 {
+        self.cash
     }
 
     /// What the last frame left of the strangers' book.
@@ -255,6 +263,9 @@ impl SimMarket {
         self.position += if new.side == Side::Buy { quantity } else { -quantity };
         let quantity = Quantity(quantity);
         let fee = self.fees.of(price, quantity, is_maker);
+        let value = notional(price, quantity).0;
+        self.cash -= if new.side == Side::Buy { value } else { -value };
+        self.cash -= fee.0;
         let charge = Charge::quote(fee);
         Execution { trade_id: self.trades, price, quantity, fee, charge, is_maker }
     }

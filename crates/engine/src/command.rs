@@ -36,6 +36,8 @@ pub enum CommandRefusal {
     StrategyNotStopped,
     /// Only a named person may, with a reason.
     PersonNeeded,
+    /// There is no such break, or none that a person could accept.
+    BreakUnknown,
 }
 
 impl CommandRefusal {
@@ -54,6 +56,7 @@ impl CommandRefusal {
             Self::ActRepeated => "ACT_REPEATED",
             Self::StrategyNotStopped => "STRATEGY_NOT_STOPPED",
             Self::PersonNeeded => "PERSON_NEEDED",
+            Self::BreakUnknown => "BREAK_UNKNOWN",
         }
     }
 
@@ -72,6 +75,7 @@ impl CommandRefusal {
             Self::ActRepeated => "the signed act was done before",
             Self::StrategyNotStopped => "there is no such strategy, or it is not stopped",
             Self::PersonNeeded => "only a named person may, with a reason",
+            Self::BreakUnknown => "there is no lasting break of a balance with this number",
         }
     }
 }
@@ -112,6 +116,16 @@ impl Engine {
                 let stopped = self.guardians.get(usize::from(strategy.0));
                 if !stopped.is_some_and(Guardian::is_stopped) {
                     Some(CommandRefusal::StrategyNotStopped)
+                } else if actor.trim().is_empty() || reason.trim().is_empty() {
+                    Some(CommandRefusal::PersonNeeded)
+                } else {
+                    None
+                }
+            }
+            Command::AcceptBreak { id, actor, reason } => {
+                let mut lasting = self.breaks.open().iter();
+                if !lasting.any(|found| found.id == *id && found.class.is_acceptable()) {
+                    Some(CommandRefusal::BreakUnknown)
                 } else if actor.trim().is_empty() || reason.trim().is_empty() {
                     Some(CommandRefusal::PersonNeeded)
                 } else {
@@ -180,6 +194,7 @@ impl Engine {
                 self.set_limit(*name, *value);
             }
             Command::Rearm { strategy, .. } => self.guardians[usize::from(strategy.0)].rearm(),
+            Command::AcceptBreak { id, .. } => self.accept_break(now_ns, *id, outputs),
         }
     }
 

@@ -204,9 +204,17 @@ pub struct CoreConfig {
     /// How orders are routed and kept.
     #[serde(default)]
     pub execution: ExecutionConfig,
+    /// Time between two comparisons of everything with each venue, beside trading; 0 for never.
+    #[serde(default = "reconcile_every_ns")]
+    pub reconcile_every_ns: Nanos,
     /// All other limits, and how they are counted.
     #[serde(default)]
     pub limits: LimitsConfig,
+}
+
+/// Five minutes.
+fn reconcile_every_ns() -> Nanos {
+    300_000_000_000
 }
 
 impl CoreConfig {

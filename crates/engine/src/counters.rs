@@ -31,6 +31,8 @@ pub struct VenueCounters {
     pub fills_repeated: u64,
     /// Orders of ours found at the venue that we do not know.
     pub foreign: u64,
+    /// Comparisons of everything that ended in agreement.
+    pub comparisons: u64,
     /// Breaks opened.
     pub breaks: u64,
     /// Times that the breaker opened.

@@ -1,6 +1,8 @@
 //! An event and the time in; the new state and what is to be done out. Nothing else is touched.
 
+use crate::balances::Balances;
 use crate::breaker::Breaker;
+use crate::breaks::Breaks;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
 use crate::equity::Equity;
@@ -13,6 +15,7 @@ use crate::output::Output;
 use crate::position::{Held, Position};
 use crate::rate::OrderRate;
 use crate::reconcile::Stage;
+use crate::repair::Suspicions;
 use crate::request::Request;
 use crate::risk::{Intent, TradingState};
 use crate::schedule::Parents;
@@ -20,7 +23,7 @@ use crate::sequence::{Sequence, Step};
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use values::{Asset, MarketId, Nanos, Price, Quantity, VenueId};
+use values::{Asset, MarketId, Nanos, Price, VenueId};
 
 /// The largest encoding of one output; outputs hold a few integers each.
 const OUTPUT_BYTES_MAX: usize = 128;
@@ -57,6 +60,15 @@ pub(crate) struct VenueState {
     /// Orders of ours rest there that we do not know; being cancelled.
     pub has_foreign: bool,
     pub account: Request,
+    /// What the balances should be.
+    pub balances: Balances,
+    /// Whether the answer being read, which comes market by market, is to the latest question.
+    pub is_answer_current: bool,
+    pub is_mismatch_counted: bool,
+    /// A comparison runs beside trading.
+    pub is_comparing: bool,
+    /// When the last one began, or a reconciliation ended.
+    pub compared_ns: Nanos,
     /// The venue's own count of its messages, where it has one.
     pub sequence: Sequence,
     /// Its count of heartbeats.
@@ -79,9 +91,7 @@ pub(crate) struct MarketState {
     /// By strategy; the last is people's.
     pub by_strategy: Vec<Position>,
     pub fills: FillLog,
-    /// Base balance at the first reconciliation, less our position then.
-    pub baseline: Option<Quantity>,
-    /// Whether the running reconciliation has found balance and position equal.
+    /// Whether the running comparison has found the balances of its two assets equal.
     pub is_agreed: bool,
     pub snapshot: Request,
     pub open_orders: Request,
@@ -108,6 +118,9 @@ pub struct Engine {
     /// market and side.
     pub(crate) retry_ns: Vec<Nanos>,
     pub(crate) counters: Counters,
+    /// Where our books and a venue's differ.
+    pub(crate) breaks: Breaks,
+    pub(crate) suspicions: Suspicions,
     /// What is watched of each strategy.
     pub(crate) guardians: Vec<Guardian>,
     /// How profits have moved: one for each of [`CoreConfig::scopes`] but markets.
@@ -148,6 +161,11 @@ impl Engine {
             mismatches: 0,
             has_foreign: false,
             account: Request::about(salt(1, index)),
+            balances: Balances::default(),
+            is_answer_current: false,
+            is_mismatch_counted: false,
+            is_comparing: false,
+            compared_ns: 0,
             sequence: Sequence::default(),
             heartbeats: Sequence::default(),
         });
@@ -161,7 +179,6 @@ impl Engine {
             position: Position::default(),
             by_strategy: vec![Position::default(); config.strategies.len() + 1],
             fills: FillLog::default(),
-            baseline: None,
             is_agreed: false,
             snapshot: Request::about(salt(2, index)),
             open_orders: Request::about(salt(3, index)),
@@ -182,6 +199,8 @@ impl Engine {
             parents: Parents::default(),
             orders_made: 0,
             retry_ns: vec![0; (config.strategies.len() + 1) * config.markets.len() * 2],
+            breaks: Breaks::default(),
+            suspicions: Suspicions::default(),
             counters: Counters::new(config.venues.len(), config.strategies.len() + 1),
             guardians: vec![
                 Guardian::new(
@@ -200,6 +219,10 @@ impl Engine {
             ready: None,
             config,
         };
+        for (market, config) in engine.markets.iter().zip(&engine.config.markets) {
+            let venue = &mut engine.venues[usize::from(config.venue)];
+            venue.balances.list(market.base, market.quote);
+        }
         engine.reserve();
         engine
     }
@@ -237,6 +260,8 @@ impl Engine {
     /// Takes all memory that trading needs, so that a step takes none.
     pub(crate) fn reserve(&mut self) {
         self.reserve_guardians();
+        self.breaks.reserve();
+        self.suspicions.reserve();
         self.orders.reserve();
         self.parents.reserve();
         self.intents.reserve(16);
@@ -300,8 +325,8 @@ impl Engine {
             Event::MyTrades { market, trades } if self.knows(market) => {
                 self.on_my_trades(now_ns, market, trades, outputs);
             }
-            Event::Account { market, base, .. } if self.knows(market) => {
-                self.on_account(now_ns, market, base, outputs);
+            Event::Account { market, base, quote, .. } if self.knows(market) => {
+                self.on_account(now_ns, market, (base, quote), outputs);
             }
             Event::OpenOrders { .. } | Event::MyTrades { .. } | Event::Account { .. } => {}
             Event::Command(command) => self.on_command(now_ns, command, outputs),
@@ -428,6 +453,8 @@ impl Engine {
                     state.is_user_up = false;
                     state.user_lost_ns = Some(now_ns);
                     state.stage = Stage::Waiting;
+                    state.is_comparing = false;
+                    self.forget_suspicions(venue);
                 }
             }
         }

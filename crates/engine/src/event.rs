@@ -239,6 +239,15 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// A person accepts that a balance has moved by other means than trading.
+    AcceptBreak {
+        /// Which break.
+        id: u32,
+        /// The person's name.
+        actor: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What of an order that the core keeps is to change; what is not given stays.

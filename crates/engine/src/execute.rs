@@ -1,10 +1,11 @@
 //! Intents in, checked orders out; the venue's reports and failures in, order states and positions out.
 
 use crate::breaker::Breaker;
+use crate::breaks::{About, BreakClass, EndedBy};
 use crate::engine::Engine;
 use crate::event::{Execution, OrderReport, Purpose, RequestFailure, Side, TimeInForce};
 use crate::market::MarketStatus;
-use crate::order::{Applied, OPEN_RESERVED, Order, OrderState};
+use crate::order::{Applied, Contradiction, OPEN_RESERVED, Order, OrderState};
 use crate::output::{NewOrder, Output, Reflex};
 use crate::position::signed;
 use crate::reconcile::Stage;
@@ -240,6 +241,9 @@ impl Engine {
         let execution = report.execution.filter(|execution| fills.insert(execution.trade_id));
         let is_repeated = report.execution.is_some() && execution.is_none();
         self.counters.venues[venue.index()].fills_repeated += u64::from(is_repeated);
+        if let (true, Some(known)) = (is_repeated, report.execution) {
+            self.was_told(market, known.trade_id);
+        }
         let Some(applied) = self.orders.apply(report, execution) else { return };
         if let Some(order) = self.orders.get_open_mut(id) {
             order.query.settle();
@@ -251,7 +255,10 @@ impl Engine {
         self.note(venue, reflex, outputs);
         self.take_in(now_ns, market, &applied, outputs);
         self.strategy_answered(now_ns, id, outputs);
-        self.finish_reconciliation(venue, outputs);
+        self.end_breaks(now_ns, EndedBy::OrderReport, outputs, |found| {
+            found.class == BreakClass::OrderMissing && found.about == About::Order(id)
+        });
+        self.finish_reconciliation(now_ns, venue, outputs);
         if applied.ended.is_some() {
             if parent > 0 {
                 self.child_ended(now_ns, parent, applied.ended, outputs);
@@ -312,6 +319,9 @@ impl Engine {
             state.position.fill(new.side, done.price, done.quantity, &fee);
             let strategy = &mut state.by_strategy[usize::from(new.strategy.0)];
             strategy.fill(new.side, done.price, done.quantity, &fee);
+            let traded = (done.price, done.quantity);
+            let assets = (state.base, state.quote);
+            self.venues[venue.index()].balances.fill(assets, new.side, traded, &fee);
             let instrument = self.config.markets[market.index()].instrument;
             self.held.fill(new.strategy, instrument, signed(new.side, done.quantity));
             if fill.parent > 0 {
@@ -331,8 +341,9 @@ impl Engine {
         if applied.is_missing_fills || state.fills.is_filling() {
             state.my_trades.want(now_ns);
         }
-        if let Some(difference) = applied.contradiction {
-            self.open_break(now_ns, market, difference, outputs);
+        if let Some(said) = applied.contradiction {
+            let class = BreakClass::ContradictingReport;
+            self.contradicted(now_ns, market, class, &said, outputs);
         }
     }
 
@@ -383,7 +394,7 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let Some(order) = self.orders.get_open_mut(id) else { return };
-        let (new, parent) = (order.new, order.parent);
+        let (new, parent, filled) = (order.new, order.parent, order.filled);
         let is_acknowledged = order.is_acknowledged;
         let venue = self.venue_of(new.market);
         // A quote that would have taken tells of the market, not of the venue's health.
@@ -394,7 +405,9 @@ impl Engine {
                 self.lose(now_ns, id);
             }
         } else if is_acknowledged {
-            self.open_break(now_ns, new.market, Quantity::ZERO, outputs);
+            let said = Contradiction { id, ours: filled, theirs: Quantity::ZERO };
+            let class = BreakClass::ContradictingReport;
+            self.contradicted(now_ns, new.market, class, &said, outputs);
         } else if failure == RequestFailure::Withdrawn {
             self.withdraw(now_ns, new, outputs);
         } else if self.orders.advance(id, OrderState::Rejected) {
@@ -456,6 +469,7 @@ impl Engine {
             return;
         }
         order.is_unconfirmed = false;
+        let rest = Quantity(order.new.quantity.0.saturating_sub(order.filled.0));
         let sent_ns = order.sent_ns;
         let is_acknowledged = order.is_acknowledged;
         let venue = self.venue_of(market);
@@ -474,10 +488,11 @@ impl Engine {
             } else if is_acknowledged {
                 // The venue has confirmed it once and denies it now. It cannot be working there.
                 self.orders.advance(id, OrderState::Expired);
-                self.open_break(now_ns, market, Quantity::ZERO, outputs);
+                let said = Contradiction { id, ours: rest, theirs: Quantity::ZERO };
+                self.contradicted(now_ns, market, BreakClass::OrderMissing, &said, outputs);
             }
         }
-        self.finish_reconciliation(venue, outputs);
+        self.finish_reconciliation(now_ns, venue, outputs);
     }
 
     /// Sends an order again under its own id, which provably never arrived: when it is still wanted,

@@ -41,6 +41,7 @@ impl Engine {
                 self.note(venue, reflex, outputs);
             }
         }
+        self.guard_breaks(now_ns, outputs);
         self.work(now_ns, outputs);
     }
 

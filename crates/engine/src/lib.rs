@@ -4,8 +4,10 @@
 //! [`engine::Engine::step`] is the door: an event goes in, orders, questions and records come out.
 
 mod amend;
+pub mod balances;
 pub mod book;
 pub mod breaker;
+pub mod breaks;
 pub mod checksum;
 pub mod command;
 pub mod config;
@@ -35,6 +37,7 @@ pub mod protocol;
 pub mod rate;
 pub mod reason;
 pub mod reconcile;
+pub mod repair;
 pub mod request;
 pub mod risk;
 pub mod routing;

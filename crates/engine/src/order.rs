@@ -200,6 +200,17 @@ pub struct Fill {
     pub execution: Execution,
 }
 
+/// A word of the venue that cannot be.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// On which order.
+    pub id: ClientOrderId,
+    /// What we know to be filled.
+    pub ours: Quantity,
+    /// What the venue says.
+    pub theirs: Quantity,
+}
+
 /// What a report did.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -209,8 +220,8 @@ pub struct Applied {
     pub is_first_word: bool,
     /// The terminal state that it reached by this.
     pub ended: Option<OrderState>,
-    /// Ours minus theirs, when the report contradicts what we know.
-    pub contradiction: Option<Quantity>,
+    /// When the report contradicts what we know.
+    pub contradiction: Option<Contradiction>,
     /// Whether executions are missing.
     pub is_missing_fills: bool,
 }
@@ -339,7 +350,7 @@ impl OrderTable {
         order.is_acknowledged = true;
         order.is_unconfirmed = false;
         if order.venue_order_id.is_some_and(|id| id != report.venue_order_id) {
-            applied.contradiction = Some(Quantity::ZERO);
+            contradict(&order, report.cumulative_quantity, &mut applied);
         }
         order.venue_order_id.get_or_insert(report.venue_order_id);
         fill(&mut order, execution, &mut applied);
@@ -443,7 +454,8 @@ enum Slot {
 }
 
 fn contradict(order: &Order, theirs: Quantity, applied: &mut Applied) {
-    applied.contradiction = Some(Quantity(order.filled.0.saturating_sub(theirs.0)));
+    let (id, ours) = (order.new.client_order_id, order.filled);
+    applied.contradiction = Some(Contradiction { id, ours, theirs });
 }
 
 /// A fill is a fact, whatever state the order is in.

@@ -1,5 +1,6 @@
 //! What the core wants done or known; the shell does it only after the input is in the journal.
 
+use crate::breaks::{About, BreakClass, BreakState};
 use crate::event::{Side, TimeInForce};
 use crate::reason::DenialReason;
 use crate::schedule::{EndReason, ParentState};
@@ -137,12 +138,22 @@ pub enum Output {
         /// Which.
         reflex: Reflex,
     },
-    /// For the record: our position or an order differs from what the venue says.
+    /// For the record: our books differ from what the venue says.
     Break {
+        /// Its number.
+        id: u32,
+        /// What kind.
+        class: BreakClass,
         /// Where.
-        market: MarketId,
-        /// Ours minus the venue's, in base units.
-        difference: Quantity,
+        venue: VenueId,
+        /// In which market, unless it is about a balance.
+        market: Option<MarketId>,
+        /// About what.
+        about: About,
+        /// What we have, raw 1e-9.
+        ours: i128,
+        /// What the venue says, raw 1e-9.
+        theirs: i128,
     },
     /// For the record: this venue's open orders and position agree with ours; trading may begin.
     Reconciled(VenueId),
@@ -203,5 +214,12 @@ pub enum Output {
         strategy: StrategyId,
         /// What would have been the reason.
         reason: DenialReason,
+    },
+    /// For the record: a break is escalated, or has ended.
+    BreakMoved {
+        /// Its number.
+        id: u32,
+        /// To where.
+        state: BreakState,
     },
 }

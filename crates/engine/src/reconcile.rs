@@ -1,18 +1,20 @@
 //! A venue's open orders, trades and balances in; agreement with ours, or a break, out.
 //!
 //! Runs whenever the user stream comes up: whatever happened while nobody listened is fetched
-//! before the first new order. A venue is reconciled when each of our open orders has been spoken
-//! of, the trade history has been read from the last complete id on, the base balance has moved by
-//! exactly our position, and no order of ours rests there that we do not know. An order of unknown
+//! before the first new order; and every so often beside trading (`repair`). A venue is reconciled when each of our open orders has been spoken
+//! of, the trade history has been read from the last complete id on, each balance has moved by
+//! exactly what we traded and paid, and no order of ours rests there that we do not know. An order of unknown
 //! fate does not hold the venue up: its exposure stays reserved and it is asked for until it ends.
 
+use crate::breaks::{About, Break, BreakClass, EndedBy, Found};
 use crate::engine::{Engine, Freshness};
 use crate::event::{OrderReport, OwnTrade, VenueOrderStatus};
 use crate::order::OrderState;
 use crate::output::Output;
+use crate::repair::Suspicions;
 use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
-use values::{MarketId, Nanos, Quantity, VenueId};
+use values::{Asset, MarketId, Money, Nanos, Quantity, VenueId};
 
 /// Position checks that may fail in a row before it is a break: a fill between the trade history
 /// and the balance makes one fail, and heals with the next.
@@ -42,9 +44,12 @@ impl Engine {
             venue.is_user_up = false;
             venue.user_lost_ns = Some(now_ns);
             venue.stage = Stage::Waiting;
+            venue.is_comparing = false;
             venue.freshness = Freshness::Never;
             venue.account.reset();
         }
+        self.suspicions = Suspicions::default();
+        self.suspicions.reserve();
         self.guardians_restarted(now_ns);
         for market in &mut self.markets {
             market.market.on_channel_down();
@@ -78,7 +83,9 @@ impl Engine {
         state.stage = Stage::Running;
         state.mismatches = 0;
         state.has_foreign = false;
+        state.is_comparing = false;
         state.account.renew(now_ns);
+        self.forget_suspicions(venue);
         self.each_market_of(venue, |market| {
             market.is_agreed = false;
             market.open_orders.renew(now_ns);
@@ -114,16 +121,29 @@ impl Engine {
                 self.counters.venues[venue.index()].foreign += 1;
                 let client_order_id = report.client_order_id;
                 outputs.push(Output::Cancel { market, client_order_id });
+                let found = Found {
+                    class: BreakClass::UnknownOrder,
+                    venue,
+                    market: Some(market),
+                    about: About::Order(client_order_id),
+                    ours: 0,
+                    theirs: report.cumulative_quantity.0.into(),
+                };
+                self.found(now_ns, &found, outputs);
             }
         }
         self.venues[venue.index()].has_foreign = has_foreign;
         let open_orders = &mut self.markets[market.index()].open_orders;
-        if open_orders.answered() && has_foreign {
+        let is_answer = open_orders.answered();
+        if is_answer && has_foreign {
             // Ask again after a pause, until they are gone.
             open_orders.want(now_ns);
             open_orders.failed(now_ns, 0);
         }
-        self.finish_reconciliation(venue, outputs);
+        if is_answer {
+            self.compare_orders(now_ns, market, reports, outputs);
+        }
+        self.finish_reconciliation(now_ns, venue, outputs);
     }
 
     /// What traded, from the last complete trade id on.
@@ -145,6 +165,10 @@ impl Engine {
             if let Some(applied) = applied {
                 self.markets[market.index()].fills.insert(trade_id);
                 self.take_in(now_ns, market, &applied, outputs);
+                if is_new {
+                    let traded = (trade_id, trade.execution.quantity);
+                    self.expect_told(now_ns, market, traded, outputs);
+                }
             } else if is_new && self.orders.has_nameless(market) {
                 // It may belong to an order whose venue id we do not know yet: not complete here.
                 is_complete = false;
@@ -162,63 +186,92 @@ impl Engine {
             my_trades.want(now_ns);
             my_trades.failed(now_ns, 0);
         }
-        self.finish_reconciliation(self.venue_of(market), outputs);
+        self.finish_reconciliation(now_ns, self.venue_of(market), outputs);
     }
 
-    /// Our balance: it must have moved by exactly our position.
+    /// Our balances: each must have moved by exactly what we traded and paid. One answer comes market
+    /// by market.
     pub(crate) fn on_account(
         &mut self,
         now_ns: Nanos,
         market: MarketId,
-        base: Quantity,
+        (base, quote): (Quantity, Money),
         outputs: &mut Vec<Output>,
     ) {
         let venue = self.venue_of(market);
-        self.venues[venue.index()].account.answered();
-        let state = &mut self.markets[market.index()];
-        let position = state.position.quantity().0;
-        let baseline = *state.baseline.get_or_insert(Quantity(base.0.saturating_sub(position)));
-        let moved = base.0.saturating_sub(baseline.0);
-        state.is_agreed = moved == position;
-        if state.is_agreed {
-            self.finish_reconciliation(venue, outputs);
+        let is_first = self.config.markets.iter().position(|config| config.venue == venue.0)
+            == Some(market.index());
+        let state = &mut self.venues[venue.index()];
+        if is_first {
+            state.is_answer_current = state.account.answered();
+            state.is_mismatch_counted = false;
+        }
+        if !state.is_answer_current {
             return;
         }
-        // It counts only when nothing that could explain it is still to be told.
-        let is_explained = state.my_trades.is_wanted()
-            || self.orders.open().iter().any(|order| {
-                order.new.market == market
-                    && (order.state == OrderState::Unknown
-                        || order.is_unconfirmed
-                        || order.is_missing_fills())
-            });
-        state.my_trades.want(now_ns);
-        let state = &mut self.venues[venue.index()];
-        state.account.want(now_ns);
-        state.account.failed(now_ns, 0);
-        state.mismatches += u32::from(!is_explained);
-        if !is_explained && state.mismatches == MISMATCHES_MAX && state.stage != Stage::Waiting {
-            state.stage = Stage::Broken;
-            self.counters.venues[venue.index()].breaks += 1;
-            let difference = Quantity(position.saturating_sub(moved));
-            outputs.push(Output::Break { market, difference });
+        let assets = [self.markets[market.index()].base, self.markets[market.index()].quote];
+        let mut agree = true;
+        for (asset, theirs) in assets.into_iter().zip([i128::from(base.0), quote.0]) {
+            agree &= self.compare_balance(now_ns, venue, asset, theirs, outputs);
+        }
+        self.markets[market.index()].is_agreed = agree;
+        if agree {
+            self.finish_reconciliation(now_ns, venue, outputs);
         }
     }
 
-    /// The venue contradicts what we know: record it and compare everything anew.
-    pub(crate) fn open_break(
+    /// One balance against ours; whether they agree. A difference is a break only when it stays and
+    /// nothing that could explain it is still to be told.
+    fn compare_balance(
         &mut self,
         now_ns: Nanos,
-        market: MarketId,
-        difference: Quantity,
+        venue: VenueId,
+        asset: Asset,
+        theirs: i128,
         outputs: &mut Vec<Output>,
-    ) {
-        let venue = self.venue_of(market);
-        self.counters.venues[venue.index()].breaks += 1;
-        outputs.push(Output::Break { market, difference });
-        if self.venues[venue.index()].stage == Stage::Reconciled {
-            self.begin_reconciliation(now_ns, venue);
+    ) -> bool {
+        let is_explained = self.may_be_told(venue);
+        let state = &mut self.venues[venue.index()];
+        let Some(balance) = state.balances.get_mut(asset) else { return true };
+        let is_traded = balance.is_traded;
+        let Some(ours) = balance.compare(theirs) else {
+            self.end_breaks(now_ns, EndedBy::Balance, outputs, |found| {
+                found.venue == venue && found.about == About::Balance(asset)
+            });
+            return true;
+        };
+        state.account.want(now_ns);
+        state.account.failed(now_ns, 0);
+        state.mismatches += u32::from(!is_explained && !state.is_mismatch_counted);
+        state.is_mismatch_counted = true;
+        let is_break =
+            !is_explained && state.mismatches >= MISMATCHES_MAX && state.stage != Stage::Waiting;
+        self.each_market_of(venue, |market| market.my_trades.want(now_ns));
+        if is_break {
+            let class =
+                if is_traded { BreakClass::PositionDiffers } else { BreakClass::CashDiffers };
+            let (market, about) = (None, About::Balance(asset));
+            self.found(now_ns, &Found { class, venue, market, about, ours, theirs }, outputs);
+            let same = |found: &&Break| found.venue == venue && found.about == about;
+            if let Some(id) = self.breaks.open().iter().find(same).map(|found| found.id) {
+                self.escalate(now_ns, id, venue, outputs);
+            }
         }
+        false
+    }
+
+    /// Whether something is still to be told that would move a balance.
+    fn may_be_told(&self, venue: VenueId) -> bool {
+        let mut markets = self.markets.iter().zip(&self.config.markets);
+        let is_asked =
+            markets.any(|(state, config)| config.venue == venue.0 && state.my_trades.is_wanted());
+        is_asked
+            || self.orders.open().iter().any(|order| {
+                self.venue_of(order.new.market) == venue
+                    && (order.state == OrderState::Unknown
+                        || order.is_unconfirmed
+                        || order.is_missing_fills())
+            })
     }
 
     /// Somebody reports an order of ours that we do not know: look what rests there.
@@ -230,12 +283,16 @@ impl Engine {
     }
 
     /// Declares the venue reconciled once nothing is open any more.
-    pub(crate) fn finish_reconciliation(&mut self, venue: VenueId, outputs: &mut Vec<Output>) {
+    pub(crate) fn finish_reconciliation(
+        &mut self,
+        now_ns: Nanos,
+        venue: VenueId,
+        outputs: &mut Vec<Output>,
+    ) {
         let state = &self.venues[venue.index()];
-        if !matches!(state.stage, Stage::Running | Stage::Broken)
-            || state.has_foreign
-            || state.account.is_wanted()
-        {
+        let is_at_work = matches!(state.stage, Stage::Running | Stage::Broken)
+            || (state.stage == Stage::Reconciled && state.is_comparing);
+        if !is_at_work || state.has_foreign || state.account.is_wanted() {
             return;
         }
         let mut markets = self.markets.iter().zip(&self.config.markets);
@@ -250,8 +307,17 @@ impl Engine {
         });
         if agree && !is_unconfirmed {
             let state = &mut self.venues[venue.index()];
+            if !state.is_comparing {
+                state.compared_ns = now_ns;
+                self.end_breaks(now_ns, EndedBy::Reconciliation, outputs, |found| {
+                    found.venue == venue
+                });
+            }
+            let state = &mut self.venues[venue.index()];
             state.stage = Stage::Reconciled;
+            state.is_comparing = false;
             state.mismatches = 0;
+            self.counters.venues[venue.index()].comparisons += 1;
             outputs.push(Output::Reconciled(venue));
         }
     }

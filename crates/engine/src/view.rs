@@ -1,6 +1,7 @@
 //! The core's state, read-only, for metrics and status.
 
 use crate::breaker::BreakerState;
+use crate::breaks::Breaks;
 use crate::config::CoreConfig;
 use crate::counters::Counters;
 use crate::engine::{Engine, Freshness};
@@ -34,6 +35,11 @@ impl Engine {
     /// Whether the venue said "too many requests" and new orders wait.
     pub fn is_held(&self, venue: VenueId, now_ns: Nanos) -> bool {
         now_ns < self.venues[venue.index()].held_until_ns
+    }
+
+    /// Where our books and a venue's differ.
+    pub fn breaks(&self) -> &Breaks {
+        &self.breaks
     }
 
     /// All counts.

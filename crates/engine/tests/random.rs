@@ -40,7 +40,7 @@ enum Message {
     Failed(Purpose, RequestFailure),
     OpenOrders(MarketId, Vec<OrderReport>),
     MyTrades(MarketId, Vec<OwnTrade>),
-    Account(MarketId, i64),
+    Account(MarketId, i64, Money),
     Snapshot(MarketId),
 }
 
@@ -63,6 +63,8 @@ struct Truth {
     orders: BTreeMap<ClientOrderId, Real>,
     trades: [Vec<OwnTrade>; 2],
     base: [i64; 2],
+    /// What trading paid, 1e-18.
+    cash: [i128; 2],
     trade_id: u64,
     /// Sent, swallowed on the way, may still arrive until then.
     delayed: Vec<(Nanos, NewOrder)>,
@@ -89,6 +91,9 @@ impl Truth {
         let done = execution(self.trade_id, &real.new, quantity);
         let venue = real.new.market.index();
         self.base[venue] += if real.new.side == Side::Buy { quantity } else { -quantity };
+        let value = i128::from(done.price.0) * i128::from(quantity);
+        self.cash[venue] -= if real.new.side == Side::Buy { value } else { -value };
+        self.cash[venue] -= done.fee.0 * i128::from(SCALE);
         let whole = report(&real.new, real.status, real.done, Some(done));
         self.trades[venue].push(OwnTrade {
             venue_order_id: whole.venue_order_id,
@@ -225,14 +230,19 @@ impl Life {
                 Output::FetchAccount(venue) => {
                     let market = MarketId(venue.0);
                     let base = 10 * SCALE + self.truth.base[venue.index()];
-                    self.answer(market, Message::Account(market, base), Purpose::Account(venue));
+                    let cash = self.truth.cash[venue.index()] / i128::from(SCALE);
+                    let quote = Money(desk::CASH * i128::from(SCALE) + cash);
+                    let answer = Message::Account(market, base, quote);
+                    self.answer(market, answer, Purpose::Account(venue));
                 }
                 Output::Filled { market, side, quantity, .. } => {
                     let sign = if side == Side::Buy { 1 } else { -1 };
                     self.position[market.index()] += sign * quantity.0;
                 }
                 Output::Reconciled(venue) => self.reconciled[venue.index()] = true,
-                Output::Break { .. } => panic!("a truthful venue gives no break: {output:?}"),
+                Output::Break { .. } | Output::BreakMoved { .. } => {
+                    panic!("a truthful venue gives no break: {output:?}")
+                }
                 Output::Reconnect(_)
                 | Output::Denied { .. }
                 | Output::Reflex { .. }
@@ -362,8 +372,8 @@ impl Life {
             Message::MyTrades(market, trades) => {
                 self.step(&Event::MyTrades { market, trades: &trades });
             }
-            Message::Account(market, base) => {
-                let (base, quote) = (Quantity(base), Money::ZERO);
+            Message::Account(market, base, quote) => {
+                let base = Quantity(base);
                 self.step(&Event::Account { venue, market, base, quote });
             }
             Message::Snapshot(market) => {

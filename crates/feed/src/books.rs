@@ -1,13 +1,14 @@
-//! The core in; what each strategy holds where, at either cost, and each scope's sums, out.
+//! The core in; what each strategy holds where, at either cost, each scope's sums, and breaks, out.
 //!
 //! The same records serve the live status and a journal's replay. Money is decimal text.
 
 use engine::Engine;
+use engine::breaks::{About, Break, BreakClass, BreakState};
 use engine::fees::FeeTotals;
 use engine::limits::Scope;
 use engine::position::Position;
 use serde::Serialize;
-use values::{MarketId, Money, Price, StrategyId, notional};
+use values::{MarketId, Money, Nanos, Price, StrategyId, notional};
 
 /// The name of the strategy that people's own orders count for.
 const MANUAL: &str = "manual";
@@ -19,6 +20,38 @@ pub struct Books<'a> {
     pub positions: Vec<Holding<'a>>,
     /// Sums of the account, each venue, instrument and strategy, in the account's currency.
     pub scopes: Vec<ScopeSums>,
+    /// Where our books and a venue's differ, or did lately; oldest first.
+    pub breaks: Vec<BreakShown<'a>>,
+    /// How many there were and are, by class.
+    pub break_counts: Vec<BreakCount>,
+}
+
+/// One break.
+#[derive(Serialize)]
+pub struct BreakShown<'a> {
+    id: u32,
+    class: &'static str,
+    state: &'static str,
+    venue: &'a str,
+    /// Empty when it is about a balance.
+    symbol: &'a str,
+    /// The order's id, the trade's number or the asset.
+    about: String,
+    ours: String,
+    theirs: String,
+    opened_ns: Nanos,
+    /// Nothing while it lasts.
+    closed_ns: Option<Nanos>,
+    /// What ended it.
+    ended_by: Option<&'static str>,
+}
+
+/// Breaks of one class.
+#[derive(Serialize)]
+pub struct BreakCount {
+    class: &'static str,
+    opened: u64,
+    lasting: usize,
 }
 
 /// One strategy's position in one market, in the market's quote currency.
@@ -82,7 +115,54 @@ pub struct ScopeSums {
 
 /// Everything as it stands.
 pub fn books(engine: &Engine) -> Books<'_> {
-    Books { positions: positions(engine), scopes: scopes(engine) }
+    Books {
+        positions: positions(engine),
+        scopes: scopes(engine),
+        breaks: breaks(engine),
+        break_counts: break_counts(engine),
+    }
+}
+
+/// Breaks that last, and the latest that ended.
+fn breaks(engine: &Engine) -> Vec<BreakShown<'_>> {
+    let all = engine.breaks().closed().chain(engine.breaks().open());
+    let mut found: Vec<_> = all.map(|found| break_shown(engine, found)).collect();
+    found.sort_unstable_by_key(|found| found.id);
+    found
+}
+
+fn break_shown<'a>(engine: &'a Engine, found: &Break) -> BreakShown<'a> {
+    let config = engine.config();
+    let ended_by = match found.state {
+        BreakState::Ended(by) => Some(by.name()),
+        _ => None,
+    };
+    BreakShown {
+        id: found.id,
+        class: found.class.name(),
+        state: found.state.name(),
+        venue: &config.venues[found.venue.index()].name,
+        symbol: found.market.map_or("", |market| &config.markets[market.index()].symbol),
+        about: match found.about {
+            About::Order(id) => id.to_string(),
+            About::Trade(id) => id.to_string(),
+            About::Balance(asset) => asset.to_string(),
+        },
+        ours: Money(found.ours).to_string(),
+        theirs: Money(found.theirs).to_string(),
+        opened_ns: found.opened_ns,
+        closed_ns: ended_by.is_some().then_some(found.closed_ns),
+        ended_by,
+    }
+}
+
+fn break_counts(engine: &Engine) -> Vec<BreakCount> {
+    let count = |class: BreakClass| BreakCount {
+        class: class.name(),
+        opened: engine.breaks().opened(class),
+        lasting: engine.breaks().lasting(class),
+    };
+    BreakClass::ALL.into_iter().map(count).collect()
 }
 
 /// What each strategy holds where; only where it has traded.

@@ -58,6 +58,14 @@ enum What<'a> {
         venue: &'a str,
         symbol: &'a str,
         difference: i64,
+        id: u32,
+        class: &'static str,
+        ours: i64,
+        theirs: i64,
+    },
+    BreakMoved {
+        id: u32,
+        state: &'static str,
     },
     Reconciled {
         venue: &'a str,
@@ -205,10 +213,16 @@ fn recorded<'a>(config: &'a CoreConfig, output: &Output) -> Option<What<'a>> {
             venue: venue.map_or("", |venue| &config.venues[venue.index()].name),
             reflex: reflex.name(),
         },
-        Output::Break { market, difference } => {
-            let (venue, symbol) = names(config, market);
-            What::Break { venue, symbol, difference: difference.0 }
-        }
+        Output::Break { id, class, venue, market, about: _, ours, theirs } => What::Break {
+            venue: &config.venues[venue.index()].name,
+            symbol: market.map_or("", |market| names(config, market).1),
+            difference: narrow(ours.saturating_sub(theirs)),
+            id,
+            class: class.name(),
+            ours: narrow(ours),
+            theirs: narrow(theirs),
+        },
+        Output::BreakMoved { id, state } => What::BreakMoved { id, state: state.name() },
         Output::Reconciled(venue) => What::Reconciled { venue: &config.venues[venue.index()].name },
         _ => return None,
     })

@@ -16,6 +16,7 @@ pub const MS: Nanos = 1_000_000;
 const FEE: i64 = 5;
 /// The base balance before the first trade, raw.
 const ENDOWMENT: i64 = 10 * SCALE;
+const CASH_ENDOWMENT: i128 = 1_000_000 * SCALE as i128;
 const TICK: i64 = SCALE / 100;
 const LOT: i64 = SCALE / 100_000;
 
@@ -228,7 +229,10 @@ impl Venue {
     /// Our balances.
     pub fn account(&self) -> String {
         let base = Quantity(ENDOWMENT + self.position());
-        format!(r#"{{"balances":[{{"asset":"BTC","free":"{base}","locked":"0"}}]}}"#)
+        let cash = Money(CASH_ENDOWMENT + self.cash().0);
+        format!(
+            r#"{{"balances":[{{"asset":"BTC","free":"{base}","locked":"0"}},{{"asset":"USDT","free":"{cash}","locked":"0"}}]}}"#
+        )
     }
 
     /// What we truly hold.

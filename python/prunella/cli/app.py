@@ -14,7 +14,7 @@ from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
-from prunella.cli.positions import positions
+from prunella.cli.positions import breaks_app, positions
 from prunella.cli.record import record
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
@@ -41,6 +41,7 @@ app.add_typer(send_app, name="send")
 app.add_typer(limits_app, name="limits")
 app.add_typer(detect_app, name="detect")
 app.add_typer(market_app, name="market")
+app.add_typer(breaks_app, name="breaks")
 app.command()(record)
 app.command()(positions)
 

@@ -1,5 +1,6 @@
-"""`prunella positions`: the live engine's books, or a journal's, in; tables out."""
+"""`positions` and `breaks`: the live engine's books, or a journal's, in; tables out."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,13 +8,17 @@ import typer
 from rich.table import Table
 
 from prunella.cli.limits import engine_status
+from prunella.cli.operate import tell_engine
 from prunella.cli.output import console, print_json
 from prunella.cli.stack import home_at
+from prunella.control import AcceptBreak
 from prunella.errors import UsageError
 from prunella.trading.engine import read_books
 from prunella.values import format_fixed, parse_fixed
 
 _CENTS = 2
+_NS = 1_000_000_000
+breaks_app = typer.Typer(help="Where our books and a venue's differ, and how each break ended.")
 _HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder of the stack. Default: $PRUNELLA_HOME, else ./.prunella"),
@@ -57,6 +62,61 @@ def positions(
         console.print("orders by hand belong to no strategy; they are in `--by account`")
     for line in _apart(rows):
         console.print(line)
+
+
+@breaks_app.callback(invoke_without_command=True)
+def breaks(
+    context: typer.Context,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that last.")] = False,
+    journal: _JournalOption = None,
+    home: _HomeOption = None,
+    json_output: _JsonOption = False,
+) -> None:
+    """Where our books and a venue's differ, or did lately: what, since when, how it ended."""
+    if context.invoked_subcommand is not None:
+        return
+    found = _books(journal, home)["breaks"]
+    rows = [row for row in found if not (open_only and row["closed_ns"])]
+    if json_output:
+        print_json(rows)
+        return
+    headings = ("no.", "class", "state", "where", "about", "ours", "theirs", "opened", "ended")
+    table = _table("breaks", headings)
+    for row in rows:
+        table.add_row(
+            str(row["id"]),
+            row["class"],
+            row["state"],
+            f"{row['venue']} {row['symbol']}".strip(),
+            row["about"],
+            row["ours"],
+            row["theirs"],
+            _clock(row["opened_ns"]),
+            f"{_clock(row['closed_ns'])} by {row['ended_by']}" if row["closed_ns"] else "–",
+        )
+    console.print(table if rows else "our books and the venues' agree")
+    if any(row["state"] == "escalated" for row in rows):
+        console.print("escalated: the venue only cancels until both agree, or until you")
+        console.print('accept the difference: prunella breaks accept NO --name YOU --reason "…"')
+
+
+@breaks_app.command()
+def accept(
+    number: Annotated[int, typer.Argument(help="The break's number.")],
+    name: Annotated[str, typer.Option("--name", help="Who takes the responsibility.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why the balance is right.")],
+    home: _HomeOption = None,
+    json_output: _JsonOption = False,
+) -> None:
+    """Accept that a balance moved by other means than trading: it is right as the venue has it."""
+    reply = tell_engine(home_at(home), AcceptBreak(id=number), actor=name, reason=reason)
+    if json_output:
+        print_json(reply)
+    elif reply.ok:
+        console.print(f"accepted (journal entry {reply.seq}); everything is compared anew")
+    else:
+        console.print(f"[red]refused[/red] {reply.code}: {reply.message}")
+    raise typer.Exit(0 if reply.ok else 1)
 
 
 def _books(journal: Path | None, home: Path | None) -> dict[str, Any]:
@@ -139,6 +199,10 @@ def _apart(rows: list[dict[str, Any]]) -> list[str]:
             apart = "" if fee["unvalued"] == "0" else f", {fee['unvalued']} of it in no profit"
             lines.append(f"{name}: fees of {fee['paid']} {fee['asset']}{apart}")
     return lines
+
+
+def _clock(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns // _NS, UTC):%m-%d %H:%M:%S}"
 
 
 def _cents(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a stack can be told, what it answers, and the `Target` that carries it out."""
 
 from prunella.control.commands import (
+    AcceptBreak,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -30,6 +31,7 @@ from prunella.control.commands import (
 from prunella.control.target import Target
 
 __all__ = [
+    "AcceptBreak",
     "AmendOrder",
     "CancelAll",
     "CancelOrder",

@@ -118,6 +118,16 @@ class Rearm(_Command, frozen=True, kw_only=True, tag="rearm"):
     strategy: str
 
 
+class AcceptBreak(_Command, frozen=True, kw_only=True, tag="accept_break"):
+    """Accept that a balance has moved by other means than trading; a person only.
+
+    Attributes:
+        id: The break's number, as `prunella breaks` shows it.
+    """
+
+    id: int
+
+
 class Restart(_Command, frozen=True, kw_only=True, tag="restart"):
     """Stop (if it runs) and start a supervised process."""
 
@@ -253,6 +263,7 @@ Command = (
     | PromoteModel
     | SetLimit
     | Rearm
+    | AcceptBreak
     | Restart
     | Start
     | Stop

@@ -14,6 +14,8 @@ use values::{ClientOrderId, MarketId, Money, Nanos, Price, Quantity, SCALE, Venu
 pub const MS: Nanos = 1_000_000;
 pub const LOT: i64 = SCALE / 1_000;
 pub const TICK: i64 = SCALE / 100;
+/// What is at each venue in the quote currency before we come.
+pub const CASH: i128 = 1_000_000;
 
 pub fn venue(name: &str) -> VenueConfig {
     VenueConfig {
@@ -204,8 +206,15 @@ impl Desk {
     }
 
     pub fn account(&mut self, market: MarketId, base: i64) -> Vec<Output> {
+        let cash = self.engine.position(market).cash();
+        let quote = Money(CASH * i128::from(SCALE) + cash.0);
+        self.balances(market, base, quote)
+    }
+
+    /// The venue tells the balances of a market's two assets.
+    pub fn balances(&mut self, market: MarketId, base: i64, quote: Money) -> Vec<Output> {
         let venue = VenueId(market.0);
-        self.step(&Event::Account { venue, market, base: Quantity(base), quote: Money::ZERO })
+        self.step(&Event::Account { venue, market, base: Quantity(base), quote })
     }
 
     pub fn give_snapshot(&mut self, market: MarketId) -> Vec<Output> {

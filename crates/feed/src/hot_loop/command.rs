@@ -68,6 +68,9 @@ enum Told {
     Rearm {
         strategy: String,
     },
+    AcceptBreak {
+        id: u32,
+    },
 }
 
 /// A command with who gave it and why.
@@ -199,6 +202,10 @@ pub(super) fn translate(
         }
         Told::SetLimit { name, value, signed } => {
             set_limit(engine, name, value, signed.clone(), now_ns, &mut replaced)?
+        }
+        Told::AcceptBreak { id } => {
+            let (actor, reason) = (order.actor.clone(), order.reason.clone());
+            Command::AcceptBreak { id: *id, actor, reason }
         }
         Told::Rearm { strategy } => rearm(engine, strategy, order, now_ns)?,
     };

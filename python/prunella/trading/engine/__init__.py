@@ -41,6 +41,7 @@ def core_config(
     loss_max: str,
     execution: ExecutionSettings | None = None,
     limits: LimitSettings | None = None,
+    reconcile_every_s: float = 300.0,
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
@@ -56,6 +57,7 @@ def core_config(
             decimal text.
         execution: How orders are routed and kept; the defaults when not given.
         limits: Limits beyond those of single markets; without them there are none.
+        reconcile_every_s: Time between two comparisons with each venue, seconds; 0 for never.
 
     Raises:
         ValueError: A market names a venue that is not there, a strategy an instrument that is not
@@ -83,6 +85,7 @@ def core_config(
         ],
         "loss_max": positive("loss_max", loss_max),
         "execution": (execution or ExecutionSettings()).raw(names),
+        "reconcile_every_ns": round(reconcile_every_s * 1e9),
     }
     if limits is not None:
         config["limits"] = limits.raw(

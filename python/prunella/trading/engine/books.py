@@ -22,7 +22,9 @@ def read_books(journal: Path) -> dict[str, Any]:
         `average` and `fifo` with `price`, `realised` and `unrealised`, `fees`, `fees_paid` by
         asset, `fills`, `lots`; quote currency) and `scopes` by name (the same sums of the account
         and each venue, instrument and strategy, with exposure and drawdown, in the account's
-        currency). Numbers are decimal text.
+        currency), `breaks` (`id`, `class`, `state`, `venue`, `symbol`, `about`, `ours`, `theirs`,
+        `opened_ns`, `closed_ns`, `ended_by`; oldest first) and `break_counts`. Numbers are decimal
+        text.
 
     Raises:
         JournalError: An entry is damaged; trying again cannot help.

@@ -38,6 +38,7 @@ KINDS = {
     "denied": wire.Denied,
     "reflex": wire.Reflex,
     "break": wire.Break,
+    "break_moved": wire.BreakMoved,
     "reconciled": wire.Reconciled,
     "command": wire.Command,
 }

@@ -67,14 +67,29 @@ class Reflex(_message.Message):
     def __init__(self, venue: _Optional[str] = ..., reflex: _Optional[str] = ...) -> None: ...
 
 class Break(_message.Message):
-    __slots__ = ("venue", "symbol", "difference")
+    __slots__ = ("venue", "symbol", "difference", "id", "ours", "theirs")
     VENUE_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CLASS_FIELD_NUMBER: _ClassVar[int]
+    OURS_FIELD_NUMBER: _ClassVar[int]
+    THEIRS_FIELD_NUMBER: _ClassVar[int]
     venue: str
     symbol: str
     difference: int
-    def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., difference: _Optional[int] = ...) -> None: ...
+    id: int
+    ours: int
+    theirs: int
+    def __init__(self, venue: _Optional[str] = ..., symbol: _Optional[str] = ..., difference: _Optional[int] = ..., id: _Optional[int] = ..., ours: _Optional[int] = ..., theirs: _Optional[int] = ..., **kwargs) -> None: ...
+
+class BreakMoved(_message.Message):
+    __slots__ = ("id", "state")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    state: str
+    def __init__(self, id: _Optional[int] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Reconciled(_message.Message):
     __slots__ = ("venue",)
@@ -175,7 +190,7 @@ class Latencies(_message.Message):
     def __init__(self, stages: _Optional[_Iterable[_Union[Latency, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("number", "seq", "ts_ns", "order", "fill", "denied", "reflex", "reconciled", "command", "view", "latencies")
+    __slots__ = ("number", "seq", "ts_ns", "order", "fill", "denied", "reflex", "reconciled", "command", "view", "latencies", "break_moved")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TS_NS_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +203,7 @@ class Event(_message.Message):
     COMMAND_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     LATENCIES_FIELD_NUMBER: _ClassVar[int]
+    BREAK_MOVED_FIELD_NUMBER: _ClassVar[int]
     number: int
     seq: int
     ts_ns: int
@@ -199,4 +215,5 @@ class Event(_message.Message):
     command: Command
     view: View
     latencies: Latencies
-    def __init__(self, number: _Optional[int] = ..., seq: _Optional[int] = ..., ts_ns: _Optional[int] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., fill: _Optional[_Union[Fill, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., reflex: _Optional[_Union[Reflex, _Mapping]] = ..., reconciled: _Optional[_Union[Reconciled, _Mapping]] = ..., command: _Optional[_Union[Command, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., latencies: _Optional[_Union[Latencies, _Mapping]] = ..., **kwargs) -> None: ...
+    break_moved: BreakMoved
+    def __init__(self, number: _Optional[int] = ..., seq: _Optional[int] = ..., ts_ns: _Optional[int] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., fill: _Optional[_Union[Fill, _Mapping]] = ..., denied: _Optional[_Union[Denied, _Mapping]] = ..., reflex: _Optional[_Union[Reflex, _Mapping]] = ..., reconciled: _Optional[_Union[Reconciled, _Mapping]] = ..., command: _Optional[_Union[Command, _Mapping]] = ..., view: _Optional[_Union[View, _Mapping]] = ..., latencies: _Optional[_Union[Latencies, _Mapping]] = ..., break_moved: _Optional[_Union[BreakMoved, _Mapping]] = ..., **kwargs) -> None: ...

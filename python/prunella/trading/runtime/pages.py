@@ -80,6 +80,8 @@ def status_page(raw: Status, *, frame_rates: Mapping[str, float]) -> Status:
         "observe_only": raw["observe_only"],
         "limits": raw["limits"],
         "positions": raw["positions"],
+        "breaks": raw["breaks"],
+        "break_counts": {each["class"]: each for each in raw["break_counts"]},
         "scopes": {scope["name"]: scope for scope in raw["scopes"]},
         "guardians": {guard["name"]: guard for guard in raw["guardians"]},
         "kills": raw["kills"],
@@ -196,10 +198,7 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
         f"core_clock_ahead_seconds {raw['clock_ahead_ns'] / 1e9}",
         f'reflex_total{{venue="all",reflex="killed"}} {raw["kills"]}',
     ]
-    for reason, count in raw["denied"].items():
-        lines.append(f'orders_denied_total{{reason="{reason}"}} {count}')
-    for reason, count in raw["observed"].items():
-        lines.append(f'orders_observed_total{{reason="{reason}"}} {count}')
+    lines.extend(_count_metrics(raw))
     for scope in raw["scopes"]:
         lines.extend(_scope_metrics(scope))
     for strategy in raw["guardians"]:
@@ -219,6 +218,17 @@ def metrics_page(raw: Status, *, now_ns: int, ready: bool) -> bytes:
     if raw["stage"]:
         lines.extend(_hop_metrics(raw["stage"]))
     return ("\n".join(lines) + "\n").encode()
+
+
+def _count_metrics(raw: Status) -> Iterator[str]:
+    for reason, count in raw["denied"].items():
+        yield f'orders_denied_total{{reason="{reason}"}} {count}'
+    for reason, count in raw["observed"].items():
+        yield f'orders_observed_total{{reason="{reason}"}} {count}'
+    for each in raw["break_counts"]:
+        label = f'class="{each["class"]}"'
+        yield f"reconciliation_breaks_open{{{label}}} {each['lasting']}"
+        yield f"reconciliation_breaks_total{{{label}}} {each['opened']}"
 
 
 def _scope_metrics(scope: Status) -> Iterator[str]:

@@ -16,6 +16,7 @@ import msgspec
 
 from prunella._core import HotLoop
 from prunella.control import (
+    AcceptBreak,
     AmendOrder,
     CancelAll,
     CancelOrder,
@@ -75,6 +76,7 @@ _COMMANDS = (
     | PromoteModel
     | SetLimit
     | Rearm
+    | AcceptBreak
 )
 _PERSONS_ONLY = SubmitOrder | AmendOrder | ResumeOrder
 _COMMAND_TIMEOUT_S = 2.0
@@ -245,8 +247,12 @@ class EngineService:
                 return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
             if not request.reason.strip():
                 return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
-        if isinstance(command, _PERSONS_ONLY) and not _is_person(request.actor):
-            return _refused("ORDER_NEEDS_PERSON", "only a named person may trade by hand")
+        if isinstance(command, AcceptBreak | _PERSONS_ONLY) and not _is_person(request.actor):
+            if isinstance(command, AcceptBreak):
+                refusal = ("PERSON_NEEDED", "only a named person may accept a difference")
+            else:
+                refusal = ("ORDER_NEEDS_PERSON", "only a named person may trade by hand")
+            return _refused(*refusal)
         return self._order(command, actor=request.actor, reason=request.reason)
 
     def _order(self, command: Command, *, actor: str, reason: str) -> Reply:

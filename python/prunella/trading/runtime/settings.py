@@ -167,6 +167,9 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         endpoints: Addresses by venue name; a venue without one is this stack's simulated exchange.
         loop: How the hot thread runs.
         execution: How orders are routed over venues, and kept.
+        reconcile_every_s: Time between two comparisons of orders, trades and balances with each
+            venue, beside trading, seconds, at least 1; 0 for only at the start and after a lost
+            stream.
     """
 
     topology: Literal["fused", "split"] = "fused"
@@ -188,6 +191,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     endpoints: dict[str, VenueEndpoint] = msgspec.field(default_factory=dict)
     loop: LoopSettings = msgspec.field(default_factory=LoopSettings)
     execution: ExecutionSettings = msgspec.field(default_factory=_execution)
+    reconcile_every_s: float = 300.0
 
     def __post_init__(self) -> None:
         """Refuses two answers to the question what is traded."""
@@ -195,6 +199,9 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(
                 "expected either [trading.instrument] or [trading.instruments], not both"
             )
+        if self.reconcile_every_s != 0 and self.reconcile_every_s < 1:
+            found = self.reconcile_every_s
+            raise ValueError(f"reconcile_every_s: expected 0, or at least 1, found {found:g}")
 
     def core(self) -> bytes:
         """The JSON of the core's configuration.
@@ -210,6 +217,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             loss_max=self.loss_max,
             execution=self.execution,
             limits=self.limits,
+            reconcile_every_s=self.reconcile_every_s,
         )
 
     def markets(self) -> Iterator[MarketSettings]:
