@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use values::Price;
 
-/// Lots kept of one position. A maker that builds up its largest position in fifty fills is well
-/// below it; 8 kB each, so that a few hundred positions fit beside the books in the cache's reach.
+/// Lots kept of one position, 8 kB: a maker that builds up its largest position in fifty fills is
+/// well below it.
 pub const LOTS_MAX: usize = 256;
 
 /// What one fill opened and later fills have not closed yet.
