@@ -40,7 +40,7 @@ def test_command_of_a_page_exists_with_its_options(page: Path) -> None:
         for alternative in _alternatives(line):
             name, *words = shlex.split(alternative)
             command = root
-            while words and hasattr(command, "commands"):
+            while words and hasattr(command, "commands") and not words[0].startswith("-"):
                 name = words.pop(0)
                 assert name in command.commands, line
                 command = command.commands[name]

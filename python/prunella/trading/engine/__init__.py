@@ -14,6 +14,7 @@ from prunella.trading.risk import LimitSettings, RiskSettings
 from prunella.trading.strategy import StrategySettings
 
 _TABLE_MAX = 255
+_RECONCILE_EVERY_NS = 300_000_000_000
 
 
 class MarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +42,7 @@ def core_config(
     loss_max: str,
     execution: ExecutionSettings | None = None,
     limits: LimitSettings | None = None,
-    reconcile_every_s: float = 300.0,
+    reconcile_every_ns: int = _RECONCILE_EVERY_NS,
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
@@ -57,7 +58,7 @@ def core_config(
             decimal text.
         execution: How orders are routed and kept; the defaults when not given.
         limits: Limits beyond those of single markets; without them there are none.
-        reconcile_every_s: Time between two comparisons with each venue, seconds; 0 for never.
+        reconcile_every_ns: Time between two comparisons with each venue; 0 for never.
 
     Raises:
         ValueError: A market names a venue that is not there, a strategy an instrument that is not
@@ -85,7 +86,7 @@ def core_config(
         ],
         "loss_max": positive("loss_max", loss_max),
         "execution": (execution or ExecutionSettings()).raw(names),
-        "reconcile_every_ns": round(reconcile_every_s * 1e9),
+        "reconcile_every_ns": reconcile_every_ns,
     }
     if limits is not None:
         config["limits"] = limits.raw(

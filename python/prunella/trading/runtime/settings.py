@@ -217,7 +217,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             loss_max=self.loss_max,
             execution=self.execution,
             limits=self.limits,
-            reconcile_every_s=self.reconcile_every_s,
+            reconcile_every_ns=round(self.reconcile_every_s * 1e9),
         )
 
     def markets(self) -> Iterator[MarketSettings]:
