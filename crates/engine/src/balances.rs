@@ -56,12 +56,11 @@ impl Balances {
     /// Takes in a market of the venue.
     pub fn list(&mut self, base: Asset, quote: Asset) {
         for (asset, is_traded) in [(base, true), (quote, false)] {
-            match self.get_mut(asset) {
-                Some(known) => known.is_traded |= is_traded,
-                None => {
-                    let (baseline, moved, rounded) = (None, 0, 0);
-                    self.0.push(Balance { asset, is_traded, baseline, moved, rounded });
-                }
+            if let Some(known) = self.get_mut(asset) {
+                known.is_traded |= is_traded;
+            } else {
+                let (baseline, moved, rounded) = (None, 0, 0);
+                self.0.push(Balance { asset, is_traded, baseline, moved, rounded });
             }
         }
     }

@@ -41,6 +41,7 @@ pub enum Freshness {
 
 /// What the core knows of one venue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, named; nothing combines them")]
 pub(crate) struct VenueState {
     pub breaker: Breaker,
     pub rate: OrderRate,

@@ -166,8 +166,8 @@ impl Engine {
                 self.markets[market.index()].fills.insert(trade_id);
                 self.take_in(now_ns, market, &applied, outputs);
                 if is_new {
-                    let traded = (trade_id, trade.execution.quantity);
-                    self.expect_told(now_ns, market, traded, outputs);
+                    let quantity = trade.execution.quantity;
+                    self.expect_told(now_ns, market, (trade_id, quantity), outputs);
                 }
             } else if is_new && self.orders.has_nameless(market) {
                 // It may belong to an order whose venue id we do not know yet: not complete here.
