@@ -1,5 +1,6 @@
 //! A command in; a changed trading state out. What only tightens is always taken.
 
+use crate::config::StrategyKind;
 use crate::engine::Engine;
 use crate::event::{Command, SignedAct};
 use crate::guardian::Guardian;
@@ -7,7 +8,8 @@ use crate::limits::{LimitKind, LimitName, Scope};
 use crate::output::{Output, Reflex};
 use crate::risk::TradingState;
 use crate::schedule::ParentState;
-use values::{Nanos, VenueId};
+use crate::strategy::StrategyState;
+use values::{Nanos, StrategyId, VenueId};
 
 /// Why a command is not carried out: `CATEGORY_CONDITION`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub enum CommandRefusal {
     PersonNeeded,
     /// There is no such break, or none that a person could accept.
     BreakUnknown,
+    /// There is no such strategy, or it is of another kind, or in a process of its own.
+    ParametersInvalid,
+    /// The strategy has these parameters already.
+    ParametersSame,
 }
 
 impl CommandRefusal {
@@ -57,6 +63,8 @@ impl CommandRefusal {
             Self::StrategyNotStopped => "STRATEGY_NOT_STOPPED",
             Self::PersonNeeded => "PERSON_NEEDED",
             Self::BreakUnknown => "BREAK_UNKNOWN",
+            Self::ParametersInvalid => "PARAMETERS_INVALID",
+            Self::ParametersSame => "PARAMETERS_SAME",
         }
     }
 
@@ -76,6 +84,10 @@ impl CommandRefusal {
             Self::StrategyNotStopped => "there is no such strategy, or it is not stopped",
             Self::PersonNeeded => "only a named person may, with a reason",
             Self::BreakUnknown => "there is no lasting break of a balance with this number",
+            Self::ParametersInvalid => {
+                "there is no such strategy, or it is of another kind, or in a process of its own"
+            }
+            Self::ParametersSame => "the strategy has these parameters already",
         }
     }
 }
@@ -112,6 +124,7 @@ impl Engine {
             Command::SetLimit { name, value, signed } => {
                 self.limit_refusal(now_ns, *name, *value, signed.as_ref())
             }
+            Command::SetParameters { strategy, kind } => self.parameters_refusal(*strategy, kind),
             Command::Rearm { strategy, actor, reason } => {
                 let stopped = self.guardians.get(usize::from(strategy.0));
                 if !stopped.is_some_and(Guardian::is_stopped) {
@@ -195,6 +208,33 @@ impl Engine {
             }
             Command::Rearm { strategy, .. } => self.guardians[usize::from(strategy.0)].rearm(),
             Command::AcceptBreak { id, .. } => self.accept_break(now_ns, *id, outputs),
+            Command::SetParameters { strategy, kind } => self.set_parameters(*strategy, kind),
+        }
+    }
+
+    fn parameters_refusal(
+        &self,
+        strategy: StrategyId,
+        kind: &StrategyKind,
+    ) -> Option<CommandRefusal> {
+        let now = self.config.strategies.get(usize::from(strategy.0)).map(|found| &found.kind);
+        match now {
+            Some(now) if now == kind => Some(CommandRefusal::ParametersSame),
+            Some(now) if now.is_same_sort(kind) && kind.is_in_core() => None,
+            _ => Some(CommandRefusal::ParametersInvalid),
+        }
+    }
+
+    /// What a strategy remembers stays, unless it was gathered by what has changed.
+    fn set_parameters(&mut self, strategy: StrategyId, kind: &StrategyKind) {
+        let index = usize::from(strategy.0);
+        self.config.strategies[index].kind = kind.clone();
+        if let (
+            StrategyState::Momentum(memory),
+            StrategyKind::Momentum { fast_updates, slow_updates, .. },
+        ) = (&mut self.strategies[index], kind)
+        {
+            memory.set_updates(*fast_updates, *slow_updates);
         }
     }
 

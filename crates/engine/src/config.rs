@@ -123,6 +123,18 @@ pub enum StrategyKind {
     },
 }
 
+impl StrategyKind {
+    /// Whether another one differs from it in nothing but parameters.
+    pub fn is_same_sort(&self, other: &StrategyKind) -> bool {
+        core::mem::discriminant(self) == core::mem::discriminant(other)
+    }
+
+    /// Whether the core decides, and not a process beside it.
+    pub fn is_in_core(&self) -> bool {
+        !matches!(self, Self::External(_))
+    }
+}
+
 /// A named strategy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -248,6 +248,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// Let a strategy go on with other parameters of the same kind.
+    SetParameters {
+        /// Which strategy.
+        strategy: values::StrategyId,
+        /// What it does from now on.
+        kind: crate::config::StrategyKind,
+    },
 }
 
 /// What of an order that the core keeps is to change; what is not given stays.

@@ -3,7 +3,10 @@
 mod desk;
 
 use desk::{Desk, LOT, MS, cancelled, config, execution, maker, momentum, placed, queried, report};
+use engine::Engine;
 use engine::breaker::BreakerState;
+use engine::command::CommandRefusal;
+use engine::config::StrategyKind;
 use engine::event::{
     Channel, Command, Event, OwnTrade, Purpose, RequestFailure, Side, VenueOrderStatus,
 };
@@ -12,7 +15,7 @@ use engine::output::{Output, Reflex};
 use engine::reason::DenialReason;
 use engine::reconcile::Stage;
 use engine::risk::TradingState;
-use values::{ClientOrderId, MarketId, Quantity, SCALE, VenueId};
+use values::{ClientOrderId, MarketId, Quantity, SCALE, StrategyId, VenueId};
 
 const M: MarketId = MarketId(0);
 const V: VenueId = VenueId(0);
@@ -387,4 +390,40 @@ fn waiting_order_is_forbidden_as_soon_as_the_state_forbids_it() {
             |output: &Output| matches!(output, Output::Denied { reason, .. } if *reason == found);
         assert!(outputs.iter().any(is_recorded), "{name}: {outputs:?}");
     }
+}
+
+#[test]
+fn strategy_goes_on_with_other_parameters_of_its_kind_and_no_others() {
+    let mut desk = Desk::ready(config(vec![maker(), momentum()]));
+    let StrategyKind::MarketMaker { half_spread_ppm, skew_ppm, requote_ppm, quantity: before } =
+        maker().kind
+    else {
+        unreachable!()
+    };
+    assert_eq!(placed(&desk.tick(M, 1))[0].quantity, before);
+    let smaller = Quantity(before.0 / 2);
+    let kind =
+        StrategyKind::MarketMaker { half_spread_ppm, skew_ppm, requote_ppm, quantity: smaller };
+    let (first, second) = (StrategyId(0), StrategyId(1));
+    for (strategy, kind, refusal) in [
+        (first, maker().kind, "PARAMETERS_SAME"),
+        (first, momentum().kind, "PARAMETERS_INVALID"),
+        (second, kind.clone(), "PARAMETERS_INVALID"),
+        (StrategyId(9), kind.clone(), "PARAMETERS_INVALID"),
+    ] {
+        let refused = desk.engine.refusal(0, &Command::SetParameters { strategy, kind });
+        assert_eq!(refused.map(CommandRefusal::code), Some(refusal));
+    }
+    desk.command(&Command::SetParameters { strategy: first, kind: kind.clone() });
+    desk.command(&Command::CancelAll(None));
+    for order in desk.engine.orders().open().to_vec() {
+        desk.report(&order.new, VenueOrderStatus::Canceled, 0, 0);
+    }
+    desk.wait(300 * MS);
+    desk.tick(M, 1);
+    let quoted: Vec<Quantity> =
+        desk.engine.orders().open().iter().map(|order| order.new.quantity).collect();
+    assert_eq!(quoted, [smaller; 2]);
+    let again = Engine::decode(&desk.engine.encode()).expect("its own snapshot");
+    assert_eq!(again.config().strategies[0].kind, kind, "kept over a restart");
 }

@@ -1,13 +1,17 @@
 """`prunella send`: what a person says in; a command through the engine's ZeroMQ door out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec.structs import replace
 
 from prunella.cli.operate import send_over_zeromq, user_name
 from prunella.cli.output import print_json
 from prunella.cli.stack import home_at
+from prunella.config import Settings, load, save
 from prunella.control import (
     CancelAll,
     Command,
@@ -15,10 +19,15 @@ from prunella.control import (
     Kill,
     Reduce,
     Resume,
+    SetLimit,
     SetOrderRate,
     SwitchVenue,
 )
 from prunella.errors import UsageError
+from prunella.trading.runtime import set_parameters
+from prunella.trading.strategy import PythonStrategy
+
+_NOT_PARAMETERS = ("kind", "instruments")
 
 send_app = typer.Typer(
     help="Tell the engine something over ZeroMQ (encrypted): the second way, beside `kill` and co.",
@@ -104,6 +113,82 @@ def send_rate(  # noqa: PLR0917 - options of a command are given by name
         venue=venue, per_second=per_second, lease_ns=round(seconds * 1e9), lease_id=f"person:{who}"
     )
     _send(home, command, name=who, reason=reason)
+
+
+@send_app.command("limit")
+def send_limit(
+    limit: Annotated[str, typer.Argument(help="Such as strategy.maker.gross_max.")],
+    value: Annotated[str, typer.Argument(help="The new value, tighter than the one in force.")],
+    *,
+    reason: ReasonOption = "tightened over ZeroMQ",
+    name: NameOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Tighten a limit at once; `prunella limits set` loosens one, with a signature."""
+    _send(home, SetLimit(name=limit, value=value), name=name, reason=reason)
+
+
+@send_app.command("parameters")
+def send_parameters(
+    strategy: Annotated[str, typer.Argument(help="The strategy's name in the settings.")],
+    values: Annotated[list[str], typer.Argument(help="NAME=VALUE, as in settings.toml.")],
+    *,
+    reason: ReasonOption = "set over ZeroMQ",
+    name: NameOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Change a running strategy's parameters, here and in settings.toml: both or neither."""
+    place = home_at(home)
+    before = load(place.settings)
+    after = with_parameters(before, strategy, values)
+    command = set_parameters(strategy, after.trading.strategies[strategy])
+    save(after, place.settings)
+    try:
+        reply = send_over_zeromq(place, command, actor=name or user_name(), reason=reason)
+    except BaseException:
+        # Whether it was taken is not known: at its next start the engine follows the settings.
+        save(before, place.settings)
+        raise
+    if not reply.ok and reply.code != "PARAMETERS_SAME":
+        save(before, place.settings)
+    print_json(reply)
+    raise typer.Exit(0 if reply.ok else 1)
+
+
+def with_parameters(settings: Settings, strategy: str, values: Sequence[str]) -> Settings:
+    """The settings with other parameters of one strategy, `NAME=VALUE` each.
+
+    Raises:
+        UsageError: There is no such strategy or parameter, or no such value can be; trying again
+            cannot help.
+
+    Example:
+        >>> changed = with_parameters(Settings(), "maker", ["half_spread_ppm=12"])
+        >>> changed.trading.strategies["maker"].half_spread_ppm
+        12
+    """
+    strategies = settings.trading.strategies
+    if strategy not in strategies:
+        raise UsageError(f"there is no strategy {strategy!r}; there are {', '.join(strategies)}")
+    before = strategies[strategy]
+    if isinstance(before, PythonStrategy):
+        raise UsageError(
+            f"{strategy} runs in a process of its own: change settings.toml, then "
+            f"`prunella down` and `prunella up`"
+        )
+    told = msgspec.to_builtins(before)
+    known = [field for field in told if field not in _NOT_PARAMETERS]
+    for value in values:
+        field, equals, text = value.partition("=")
+        if not equals or field not in known:
+            raise UsageError(f"expected NAME=VALUE with one of {', '.join(known)}; found {value!r}")
+        told[field] = text
+    try:
+        after = msgspec.convert(told, type(before), strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError(f"{strategy}: {error}") from None
+    trading = replace(settings.trading, strategies={**strategies, strategy: after})
+    return replace(settings, trading=trading)
 
 
 @send_app.command("resume")

@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprunella/control/command.proto\x12\x10prunella.control\"\x06\n\x04Kill\"\x15\n\x04Halt\x12\r\n\x05venue\x18\x01 \x01(\t\"\x08\n\x06Reduce\"\x08\n\x06Resume\"\x1a\n\tCancelAll\x12\r\n\x05venue\x18\x01 \x01(\t\"\x1c\n\x0bSwitchVenue\x12\r\n\x05venue\x18\x01 \x01(\t\"U\n\x0cSetOrderRate\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x12\n\nper_second\x18\x02 \x01(\x03\x12\x10\n\x08lease_ns\x18\x03 \x01(\x03\x12\x10\n\x08lease_id\x18\x04 \x01(\t\" \n\x0cReleaseLease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"\xdb\x03\n\x0e\x43ommandRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12&\n\x04kill\x18\n \x01(\x0b\x32\x16.prunella.control.KillH\x00\x12&\n\x04halt\x18\x0b \x01(\x0b\x32\x16.prunella.control.HaltH\x00\x12*\n\x06reduce\x18\x0c \x01(\x0b\x32\x18.prunella.control.ReduceH\x00\x12*\n\x06resume\x18\r \x01(\x0b\x32\x18.prunella.control.ResumeH\x00\x12\x31\n\ncancel_all\x18\x0e \x01(\x0b\x32\x1b.prunella.control.CancelAllH\x00\x12\x35\n\x0cswitch_venue\x18\x0f \x01(\x0b\x32\x1d.prunella.control.SwitchVenueH\x00\x12\x38\n\x0eset_order_rate\x18\x10 \x01(\x0b\x32\x1e.prunella.control.SetOrderRateH\x00\x12\x37\n\rrelease_lease\x18\x11 \x01(\x0b\x32\x1e.prunella.control.ReleaseLeaseH\x00\x42\t\n\x07\x63ommand\"\xd5\x01\n\x0c\x43ommandReply\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12>\n\x08replaced\x18\x04 \x03(\x0b\x32,.prunella.control.CommandReply.ReplacedEntry\x12\x0b\n\x03seq\x18\x05 \x01(\x04\x12\r\n\x05\x61t_ns\x18\x06 \x01(\x03\x12\r\n\x05order\x18\x07 \x01(\x03\x1a/\n\rReplacedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprunella/control/command.proto\x12\x10prunella.control\"\x06\n\x04Kill\"\x15\n\x04Halt\x12\r\n\x05venue\x18\x01 \x01(\t\"\x08\n\x06Reduce\"\x08\n\x06Resume\"\x1a\n\tCancelAll\x12\r\n\x05venue\x18\x01 \x01(\t\"\x1c\n\x0bSwitchVenue\x12\r\n\x05venue\x18\x01 \x01(\t\"U\n\x0cSetOrderRate\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x12\n\nper_second\x18\x02 \x01(\x03\x12\x10\n\x08lease_ns\x18\x03 \x01(\x03\x12\x10\n\x08lease_id\x18\x04 \x01(\t\" \n\x0cReleaseLease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"O\n\tSignedAct\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\t\x12\x10\n\x08until_ns\x18\x03 \x01(\x03\x12\x11\n\tsignature\x18\x04 \x01(\t\"T\n\x08SetLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12+\n\x06signed\x18\x03 \x01(\x0b\x32\x1b.prunella.control.SignedAct\"\xa7\x01\n\rSetParameters\x12\x10\n\x08strategy\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x43\n\nparameters\x18\x03 \x03(\x0b\x32/.prunella.control.SetParameters.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xc7\x04\n\x0e\x43ommandRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\x12&\n\x04kill\x18\n \x01(\x0b\x32\x16.prunella.control.KillH\x00\x12&\n\x04halt\x18\x0b \x01(\x0b\x32\x16.prunella.control.HaltH\x00\x12*\n\x06reduce\x18\x0c \x01(\x0b\x32\x18.prunella.control.ReduceH\x00\x12*\n\x06resume\x18\r \x01(\x0b\x32\x18.prunella.control.ResumeH\x00\x12\x31\n\ncancel_all\x18\x0e \x01(\x0b\x32\x1b.prunella.control.CancelAllH\x00\x12\x35\n\x0cswitch_venue\x18\x0f \x01(\x0b\x32\x1d.prunella.control.SwitchVenueH\x00\x12\x38\n\x0eset_order_rate\x18\x10 \x01(\x0b\x32\x1e.prunella.control.SetOrderRateH\x00\x12\x37\n\rrelease_lease\x18\x11 \x01(\x0b\x32\x1e.prunella.control.ReleaseLeaseH\x00\x12/\n\tset_limit\x18\x12 \x01(\x0b\x32\x1a.prunella.control.SetLimitH\x00\x12\x39\n\x0eset_parameters\x18\x13 \x01(\x0b\x32\x1f.prunella.control.SetParametersH\x00\x42\t\n\x07\x63ommand\"\xd5\x01\n\x0c\x43ommandReply\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12>\n\x08replaced\x18\x04 \x03(\x0b\x32,.prunella.control.CommandReply.ReplacedEntry\x12\x0b\n\x03seq\x18\x05 \x01(\x04\x12\r\n\x05\x61t_ns\x18\x06 \x01(\x03\x12\r\n\x05order\x18\x07 \x01(\x03\x1a/\n\rReplacedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prunella.control.command_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SETPARAMETERS_PARAMETERSENTRY']._loaded_options = None
+  _globals['_SETPARAMETERS_PARAMETERSENTRY']._serialized_options = b'8\001'
   _globals['_COMMANDREPLY_REPLACEDENTRY']._loaded_options = None
   _globals['_COMMANDREPLY_REPLACEDENTRY']._serialized_options = b'8\001'
   _globals['_KILL']._serialized_start=52
@@ -49,10 +51,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETORDERRATE']._serialized_end=246
   _globals['_RELEASELEASE']._serialized_start=248
   _globals['_RELEASELEASE']._serialized_end=280
-  _globals['_COMMANDREQUEST']._serialized_start=283
-  _globals['_COMMANDREQUEST']._serialized_end=758
-  _globals['_COMMANDREPLY']._serialized_start=761
-  _globals['_COMMANDREPLY']._serialized_end=974
-  _globals['_COMMANDREPLY_REPLACEDENTRY']._serialized_start=927
-  _globals['_COMMANDREPLY_REPLACEDENTRY']._serialized_end=974
+  _globals['_SIGNEDACT']._serialized_start=282
+  _globals['_SIGNEDACT']._serialized_end=361
+  _globals['_SETLIMIT']._serialized_start=363
+  _globals['_SETLIMIT']._serialized_end=447
+  _globals['_SETPARAMETERS']._serialized_start=450
+  _globals['_SETPARAMETERS']._serialized_end=617
+  _globals['_SETPARAMETERS_PARAMETERSENTRY']._serialized_start=568
+  _globals['_SETPARAMETERS_PARAMETERSENTRY']._serialized_end=617
+  _globals['_COMMANDREQUEST']._serialized_start=620
+  _globals['_COMMANDREQUEST']._serialized_end=1203
+  _globals['_COMMANDREPLY']._serialized_start=1206
+  _globals['_COMMANDREPLY']._serialized_end=1419
+  _globals['_COMMANDREPLY_REPLACEDENTRY']._serialized_start=1372
+  _globals['_COMMANDREPLY_REPLACEDENTRY']._serialized_end=1419
 # @@protoc_insertion_point(module_scope)

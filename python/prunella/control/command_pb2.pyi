@@ -54,8 +54,47 @@ class ReleaseLease(_message.Message):
     lease_id: str
     def __init__(self, lease_id: _Optional[str] = ...) -> None: ...
 
+class SignedAct(_message.Message):
+    __slots__ = ("person", "nonce", "until_ns", "signature")
+    PERSON_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    person: str
+    nonce: str
+    until_ns: int
+    signature: str
+    def __init__(self, person: _Optional[str] = ..., nonce: _Optional[str] = ..., until_ns: _Optional[int] = ..., signature: _Optional[str] = ...) -> None: ...
+
+class SetLimit(_message.Message):
+    __slots__ = ("name", "value", "signed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    signed: SignedAct
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., signed: _Optional[_Union[SignedAct, _Mapping]] = ...) -> None: ...
+
+class SetParameters(_message.Message):
+    __slots__ = ("strategy", "kind", "parameters")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    strategy: str
+    kind: str
+    parameters: _containers.ScalarMap[str, int]
+    def __init__(self, strategy: _Optional[str] = ..., kind: _Optional[str] = ..., parameters: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
 class CommandRequest(_message.Message):
-    __slots__ = ("token", "actor", "reason", "key", "kill", "halt", "reduce", "resume", "cancel_all", "switch_venue", "set_order_rate", "release_lease")
+    __slots__ = ("token", "actor", "reason", "key", "kill", "halt", "reduce", "resume", "cancel_all", "switch_venue", "set_order_rate", "release_lease", "set_limit", "set_parameters")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +107,8 @@ class CommandRequest(_message.Message):
     SWITCH_VENUE_FIELD_NUMBER: _ClassVar[int]
     SET_ORDER_RATE_FIELD_NUMBER: _ClassVar[int]
     RELEASE_LEASE_FIELD_NUMBER: _ClassVar[int]
+    SET_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SET_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     token: str
     actor: str
     reason: str
@@ -80,7 +121,9 @@ class CommandRequest(_message.Message):
     switch_venue: SwitchVenue
     set_order_rate: SetOrderRate
     release_lease: ReleaseLease
-    def __init__(self, token: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., key: _Optional[str] = ..., kill: _Optional[_Union[Kill, _Mapping]] = ..., halt: _Optional[_Union[Halt, _Mapping]] = ..., reduce: _Optional[_Union[Reduce, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., cancel_all: _Optional[_Union[CancelAll, _Mapping]] = ..., switch_venue: _Optional[_Union[SwitchVenue, _Mapping]] = ..., set_order_rate: _Optional[_Union[SetOrderRate, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ...) -> None: ...
+    set_limit: SetLimit
+    set_parameters: SetParameters
+    def __init__(self, token: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., key: _Optional[str] = ..., kill: _Optional[_Union[Kill, _Mapping]] = ..., halt: _Optional[_Union[Halt, _Mapping]] = ..., reduce: _Optional[_Union[Reduce, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., cancel_all: _Optional[_Union[CancelAll, _Mapping]] = ..., switch_venue: _Optional[_Union[SwitchVenue, _Mapping]] = ..., set_order_rate: _Optional[_Union[SetOrderRate, _Mapping]] = ..., release_lease: _Optional[_Union[ReleaseLease, _Mapping]] = ..., set_limit: _Optional[_Union[SetLimit, _Mapping]] = ..., set_parameters: _Optional[_Union[SetParameters, _Mapping]] = ...) -> None: ...
 
 class CommandReply(_message.Message):
     __slots__ = ("ok", "code", "message", "replaced", "seq", "at_ns", "order")

@@ -128,6 +128,20 @@ class AcceptBreak(_Command, frozen=True, kw_only=True, tag="accept_break"):
     id: int
 
 
+class SetParameters(_Command, frozen=True, kw_only=True, tag="set_parameters"):
+    """Let a strategy of the core go on with other parameters, between two events; a person only.
+
+    Attributes:
+        strategy: The strategy's name in the settings.
+        kind: What it is, such as `market_maker`; this cannot change.
+        parameters: All of them, in the core's form; see `raw()` of the strategies' settings.
+    """
+
+    strategy: str
+    kind: str
+    parameters: dict[str, int]
+
+
 class Restart(_Command, frozen=True, kw_only=True, tag="restart"):
     """Stop (if it runs) and start a supervised process."""
 
@@ -264,6 +278,7 @@ Command = (
     | SetLimit
     | Rearm
     | AcceptBreak
+    | SetParameters
     | Restart
     | Start
     | Stop

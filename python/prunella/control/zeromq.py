@@ -6,6 +6,7 @@ so that the kill switch does not hang on one door. Both doors answer through the
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,19 @@ def write_request(request: Request) -> bytes:
 
 def _plain(message: Any) -> dict[str, Any]:
     """A message's fields, defaults included, with numbers as numbers."""
-    return {field.name: getattr(message, field.name) for field in message.DESCRIPTOR.fields}
+    return {
+        field.name: _value(message, field.name, is_message=field.message_type is not None)
+        for field in message.DESCRIPTOR.fields
+    }
+
+
+def _value(message: Any, name: str, *, is_message: bool) -> Any:
+    value = getattr(message, name)
+    if not is_message:
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return _plain(value) if message.HasField(name) else None
 
 
 class CommandDoor:
@@ -178,7 +191,7 @@ class ZeroMqTarget:
                         retry_after_ns=_RETRY_NS,
                     )
                 told = wire.CommandReply.FromString(socket.recv_multipart()[-1])
-        reply = Reply(**(_plain(told) | {"replaced": dict(told.replaced)}))
+        reply = Reply(**_plain(told))
         if reply.code == "COMMAND_UNSUPPORTED":
             raise CommandUnsupportedError(f"{self.name}: {reply.message}")
         return reply

@@ -66,6 +66,17 @@ impl Memory {
         }
     }
 
+    /// Goes on with other half-lives; the averages start anew where these differ.
+    pub fn set_updates(&mut self, fast_updates: u32, slow_updates: u32) {
+        if (self.fast_updates, self.slow_updates) == (fast_updates, slow_updates) {
+            return;
+        }
+        (self.fast_updates, self.slow_updates) = (fast_updates, slow_updates);
+        for index in 0..self.trends.len() {
+            self.forget(MarketId(index as u8));
+        }
+    }
+
     /// Starts a market's averages anew.
     pub fn forget(&mut self, market: MarketId) {
         self.trends[market.index()] = Trend {

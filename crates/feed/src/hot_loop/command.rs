@@ -2,9 +2,11 @@
 
 use super::orders::{self, Submitted};
 use engine::Engine;
+use engine::config::StrategyKind;
 use engine::event::{Command, SignedAct};
 use engine::limits::LimitKind;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 use values::{Money, Nanos, Price, StrategyId, VenueId};
 
@@ -70,6 +72,11 @@ enum Told {
     },
     AcceptBreak {
         id: u32,
+    },
+    SetParameters {
+        strategy: String,
+        kind: String,
+        parameters: BTreeMap<String, i64>,
     },
 }
 
@@ -207,7 +214,16 @@ pub(super) fn translate(
             let (actor, reason) = (order.actor.clone(), order.reason.clone());
             Command::AcceptBreak { id: *id, actor, reason }
         }
-        Told::Rearm { strategy } => rearm(engine, strategy, order, now_ns)?,
+        Told::Rearm { strategy: name } => {
+            let (actor, reason) = (order.actor.clone(), order.reason.clone());
+            Command::Rearm { strategy: strategy_named(engine, name, now_ns)?, actor, reason }
+        }
+        Told::SetParameters { strategy, kind, parameters } => {
+            let (strategy, before, kind) =
+                other_parameters(engine, strategy, kind, parameters, now_ns)?;
+            replaced.insert("parameters", before);
+            Command::SetParameters { strategy, kind }
+        }
     };
     if let Some(refusal) = engine.refusal(now_ns, &command) {
         return Err(Reply::refused(refusal.code(), refusal.text().to_owned(), now_ns));
@@ -248,14 +264,30 @@ fn set_limit(
     Ok(Command::SetLimit { name: found, value: raw, signed })
 }
 
-fn rearm(engine: &Engine, name: &str, order: &Order, now_ns: Nanos) -> Result<Command, Reply> {
+/// Which strategy, its parameters until now as JSON, and what it is to do.
+fn other_parameters(
+    engine: &Engine,
+    name: &str,
+    kind: &str,
+    parameters: &BTreeMap<String, i64>,
+    now_ns: Nanos,
+) -> Result<(StrategyId, String, StrategyKind), Reply> {
+    let strategy = strategy_named(engine, name, now_ns)?;
+    let kind = serde_json::from_value(json!({ kind: parameters })).map_err(|error| {
+        Reply::refused("PARAMETERS_INVALID", format!("{name}: {error}"), now_ns)
+    })?;
+    let before = &engine.config().strategies[usize::from(strategy.0)].kind;
+    let before = serde_json::to_string(before).expect("plain data always encodes");
+    Ok((strategy, before, kind))
+}
+
+fn strategy_named(engine: &Engine, name: &str, now_ns: Nanos) -> Result<StrategyId, Reply> {
     let mut strategies = engine.config().strategies.iter();
     let index = strategies.position(|strategy| strategy.name == name).ok_or_else(|| {
         let text = format!("there is no strategy {name:?}");
         Reply::refused("STRATEGY_UNKNOWN", text, now_ns)
     })?;
-    let (actor, reason) = (order.actor.clone(), order.reason.clone());
-    Ok(Command::Rearm { strategy: StrategyId(index as u8), actor, reason })
+    Ok(StrategyId(index as u8))
 }
 
 /// A limit's value as people write it, raw: a count, or a decimal at 1e-9.

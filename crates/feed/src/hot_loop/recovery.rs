@@ -152,11 +152,18 @@ fn restore_first(
 }
 
 /// Whether a journal written with `before` may be gone on with under `now`: all but the run's
-/// number and the limits must be equal, because the state of the core depends on it.
+/// number, the limits and the strategies' parameters must be equal, because the state of the core
+/// depends on it.
 pub(super) fn check_config(before: &CoreConfig, now: &CoreConfig) -> Result<(), LoopError> {
     // Limits in force are the journal's: a looser file must not loosen them by a restart.
     let mut expected = now.without_limits();
     expected.run = before.run;
+    // Parameters are set by command as soon as the engine runs.
+    for (strategy, known) in expected.strategies.iter_mut().zip(&before.strategies) {
+        if strategy.kind.is_same_sort(&known.kind) && known.kind.is_in_core() {
+            strategy.kind = known.kind.clone();
+        }
+    }
     if expected == before.without_limits() {
         return Ok(());
     }

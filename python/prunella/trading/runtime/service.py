@@ -34,6 +34,7 @@ from prunella.control import (
     ResumeOrder,
     SetLimit,
     SetOrderRate,
+    SetParameters,
     SubmitOrder,
     SwitchVenue,
 )
@@ -53,6 +54,7 @@ from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.model import Registry, runtime_library
 from prunella.trading.risk import config_limits
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
+from prunella.trading.runtime.parameters import set_parameters
 from prunella.trading.runtime.settings import StageName, TradingSettings
 from prunella.trading.runtime.stages import stage_ends
 from prunella.trading.strategy import PythonStrategy
@@ -77,8 +79,20 @@ _COMMANDS = (
     | SetLimit
     | Rearm
     | AcceptBreak
+    | SetParameters
 )
-_PERSONS_ONLY = SubmitOrder | AmendOrder | ResumeOrder
+_PERSONS_ONLY = (
+    (PromoteModel, "PROMOTE_NEEDS_PERSON", "only a named person may promote a model"),
+    (SetParameters, "PARAMETERS_NEED_PERSON", "only a named person may set parameters"),
+    (Resume | Rearm, "RESUME_NEEDS_PERSON", "only a named person may resume trading"),
+    (AcceptBreak, "PERSON_NEEDED", "only a named person may accept a difference"),
+    (
+        SubmitOrder | AmendOrder | ResumeOrder,
+        "ORDER_NEEDS_PERSON",
+        "only a named person may trade by hand",
+    ),
+)
+"""Which commands the healing plane may not give, and what it is told."""
 _COMMAND_TIMEOUT_S = 2.0
 """The hot thread answers within milliseconds; silent for this long, it hangs."""
 _LOOK_S = 0.1
@@ -87,6 +101,7 @@ _RATE_WINDOW_NS = 1_000_000_000
 _FIRST_STATUS_NS = 5_000_000_000
 """The hot thread shows its state within a tenth of a second; later, promotions have to wait."""
 _FIRST_LOOK_S = 0.01
+_UNCHANGED = "PARAMETERS_SAME"
 _NOT_PERSONS = ("healing:", "agent")
 
 
@@ -153,6 +168,7 @@ class EngineService:
         self._loop.start()
         if self._takes_commands:
             self._promote_current()
+            self._adopt_parameters()
             self._control.start()
             self._door.start()
         _say("trading thread started")
@@ -193,6 +209,16 @@ class EngineService:
         text = self._loop.status()
         raw: Status = msgspec.json.decode(text) if text else {}
         return raw
+
+    def _adopt_parameters(self) -> None:
+        """After a restart: parameters of strategies are those of the settings, whoever set them."""
+        for name, strategy in self._settings.strategies.items():
+            if isinstance(strategy, PythonStrategy):
+                continue
+            command = set_parameters(name, strategy)
+            reply = self._order(command, actor="settings", reason="started with these settings")
+            if reply.code != _UNCHANGED:
+                _say(f"parameters of {name} as in the settings: {reply.code} {reply.message}")
 
     def _compare_limits(self) -> None:
         """After a restart with other limits in the settings: tighter ones hold, looser ones do not.
@@ -235,24 +261,17 @@ class EngineService:
         if not isinstance(command, _COMMANDS):
             name = type(command).__name__
             raise CommandUnsupportedError(f"the engine does not know {name}; ask the supervisor")
-        if isinstance(command, PromoteModel) and not _is_person(request.actor):
-            return _refused("PROMOTE_NEEDS_PERSON", "only a named person may promote a model")
+        if not _is_person(request.actor):
+            for kinds, code, why in _PERSONS_ONLY:
+                if isinstance(command, kinds):
+                    return _refused(code, why)
         if isinstance(command, SetLimit) and command.signed is not None:
             persons = read_persons(self._persons)
             why = why_not_allowed(command, persons, now_ns=self._clock.now_ns())
             if why:
                 return _refused("SIGNATURE_INVALID", why)
-        if isinstance(command, Resume | Rearm):
-            if not _is_person(request.actor):
-                return _refused("RESUME_NEEDS_PERSON", "only a named person may resume trading")
-            if not request.reason.strip():
-                return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
-        if isinstance(command, AcceptBreak | _PERSONS_ONLY) and not _is_person(request.actor):
-            if isinstance(command, AcceptBreak):
-                refusal = ("PERSON_NEEDED", "only a named person may accept a difference")
-            else:
-                refusal = ("ORDER_NEEDS_PERSON", "only a named person may trade by hand")
-            return _refused(*refusal)
+        if isinstance(command, Resume | Rearm) and not request.reason.strip():
+            return _refused("RESUME_NEEDS_REASON", "resuming needs a reason, for the journal")
         return self._order(command, actor=request.actor, reason=request.reason)
 
     def _order(self, command: Command, *, actor: str, reason: str) -> Reply:

@@ -39,7 +39,7 @@ class MarketMaker(Strategy, frozen=True, kw_only=True, tag="market_maker"):
         at_least("skew_ppm", self.skew_ppm, 0)
         at_least("requote_ppm", self.requote_ppm, 0)
 
-    def raw(self) -> dict[str, object]:
+    def raw(self) -> dict[str, dict[str, int]]:
         """The core's form: externally tagged, raw integers."""
         return {
             "market_maker": {
@@ -76,7 +76,7 @@ class Momentum(Strategy, frozen=True, kw_only=True, tag="momentum"):
         at_least("trigger_ppm", self.trigger_ppm, 1)
         at_least("cooldown_ms", self.cooldown_ms, 0)
 
-    def raw(self) -> dict[str, object]:
+    def raw(self) -> dict[str, dict[str, int]]:
         """The core's form: externally tagged, raw integers."""
         return {
             "momentum": {
@@ -125,7 +125,7 @@ class PythonStrategy(
             at_least(name, getattr(self, name), 1)
         at_least("backoff_ms_max", self.backoff_ms_max, self.backoff_ms)
 
-    def raw(self) -> dict[str, object]:
+    def raw(self) -> dict[str, dict[str, int]]:
         """The core's form: externally tagged, nanoseconds."""
         return {
             "external": {
@@ -165,7 +165,7 @@ class Onnx(Strategy, frozen=True, kw_only=True, tag="onnx"):
         at_least("horizon_ms", self.horizon_ms, 1)
         at_least("cooldown_ms", self.cooldown_ms, 0)
 
-    def raw(self) -> dict[str, object]:
+    def raw(self) -> dict[str, dict[str, int]]:
         """The core's form: externally tagged, raw integers."""
         return {
             "onnx": {
