@@ -73,7 +73,9 @@ pub fn follow(events: &Events) -> Vec<After> {
     let mut found = Vec::with_capacity(events.heads.len());
     for head in &events.heads {
         if is_about_all(head.kind) {
-            markets.values_mut().for_each(|each| each.take(events, head));
+            for each in markets.values_mut() {
+                each.take(events, head);
+            }
             found.push(After::default());
         } else if let Some(each) = markets.get_mut(&head.market) {
             each.take(events, head);

@@ -191,7 +191,8 @@ struct Hints(Box<[(u16, u16); 1 << Hints::BITS]>);
 
 impl Default for Hints {
     fn default() -> Self {
-        Self(Box::new([(0, 0); 1 << Self::BITS]))
+        let table = vec![(0, 0); 1 << Self::BITS].into_boxed_slice();
+        Self(table.try_into().expect("as long as the table"))
     }
 }
 

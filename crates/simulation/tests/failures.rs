@@ -40,9 +40,10 @@ fn over_seeds(scenario: impl Fn(&mut Life)) {
     }
 }
 
-/// Runs until the condition holds, in a time that is ample.
+/// Runs until the condition holds, in a time that is ample: an order that a venue swallowed is given
+/// up after seven seconds, and many may be in a row.
 fn until(life: &mut Life, what: &str, holds: impl Fn(&Life) -> bool) {
-    for _ in 0..4_000 {
+    for _ in 0..20_000 {
         if holds(life) {
             return;
         }
