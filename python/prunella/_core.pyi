@@ -11,6 +11,7 @@ __all__ = [
     "HotLoop",
     "JournalReader",
     "JournalWriter",
+    "LogTemplates",
     "Macd",
     "Match",
     "Matching",
@@ -25,6 +26,7 @@ __all__ = [
     "StageLoop",
     "StrategyFeed",
     "StreamDetector",
+    "StreamForecast",
     "Vwap",
     "Wallets",
     "__version__",
@@ -160,11 +162,21 @@ class StrategyFeed:
     def look(self) -> list[bytes]: ...
 
 @final
+class LogTemplates:
+    def __new__(cls, warm_up: int) -> LogTemplates: ...
+    def update(self, line: str) -> tuple[str, bool]: ...
+
+@final
+class StreamForecast:
+    def __new__(cls, limit: float, horizon: float) -> StreamForecast: ...
+    def update(self, value: float) -> tuple[float, float, float, float, float, bool] | None: ...
+
+@final
 class StreamDetector:
     def __new__(cls, metrics: int, period_s: float) -> StreamDetector: ...
     def update(self, t: float, row: Any) -> tuple[float, bool]: ...
     def fill(self, t: Any, rows: Any, scores: Any, alarms: Any) -> None: ...
-    def evidence(self) -> list[tuple[str, float, float, float]]: ...
+    def evidence(self) -> list[tuple[str, float, float, float, int]]: ...
 
 @final
 class HotLoop:

@@ -42,6 +42,9 @@ def test_command_of_a_page_exists_with_its_options(page: Path) -> None:
             command = root
             while words and hasattr(command, "commands") and not words[0].startswith("-"):
                 name = words.pop(0)
+                if name not in command.commands and hasattr(command, "default"):
+                    words.insert(0, name)  # an argument of the command that may be left out
+                    name = command.default
                 assert name in command.commands, line
                 command = command.commands[name]
             if words:

@@ -13,8 +13,13 @@ fn invalid(error: impl core::fmt::Display) -> PyErr {
 
 fn name(kind: Kind) -> &'static str {
     match kind {
-        Kind::Level => "level shift",
         Kind::Spike => "spike",
+        Kind::LevelShift => "level shift",
+        Kind::Trend => "trend",
+        Kind::Variance => "variance",
+        Kind::Silence => "silence",
+        Kind::Saturation => "saturation",
+        Kind::ErrorBurst => "burst of errors",
     }
 }
 
@@ -75,9 +80,51 @@ impl StreamDetector {
         Ok(())
     }
 
-    /// Of the last row, for each metric: kind, surprise in nats, value, and what was expected.
-    fn evidence(&self) -> Vec<(&'static str, f64, f64, f64)> {
-        let tell = |one: &Evidence| (name(one.kind()), one.total(), one.value, one.expected);
+    /// Of the last row, for each metric: kind, surprise in nats, value, what was expected, and for
+    /// how many samples it has been loud.
+    fn evidence(&self) -> Vec<(&'static str, f64, f64, f64, u32)> {
+        let tell = |one: &Evidence| {
+            (name(one.kind), one.acute() + one.shift, one.value, one.expected, one.since)
+        };
         self.inner.evidence().iter().map(tell).collect()
+    }
+}
+
+/// See `prunella.detect.Forecast`.
+#[pyclass(module = "prunella._core")]
+pub struct StreamForecast(stream::Forecast);
+
+#[pymethods]
+impl StreamForecast {
+    #[new]
+    fn new(limit: f64, horizon: f64) -> PyResult<Self> {
+        if !(limit.is_finite() && horizon.is_finite() && horizon > 0.0) {
+            return Err(invalid("expected a finite limit and a horizon above 0"));
+        }
+        Ok(Self(stream::Forecast::new(limit, horizon)))
+    }
+
+    /// Takes in one value: level, slope, when the limit is reached, the earliest and the latest of
+    /// the interval (in samples from now), and whether to tell; `None` while there were too few.
+    fn update(&mut self, value: f64) -> Option<(f64, f64, f64, f64, f64, bool)> {
+        let one = self.0.update(value)?;
+        Some((one.level, one.slope, one.reached, one.earliest, one.latest, one.alarm))
+    }
+}
+
+/// See `prunella.detect.Templates`.
+#[pyclass(module = "prunella._core")]
+pub struct LogTemplates(stream::Templates);
+
+#[pymethods]
+impl LogTemplates {
+    #[new]
+    fn new(warm_up: u64) -> Self {
+        Self(stream::Templates::new(warm_up))
+    }
+
+    /// Takes in one line: its template, and whether it is new.
+    fn update(&mut self, line: &str) -> (String, bool) {
+        self.0.update(line)
     }
 }

@@ -26,7 +26,7 @@ mod _core {
     #[pymodule_export]
     use super::book::Book;
     #[pymodule_export]
-    use super::detect::StreamDetector;
+    use super::detect::{LogTemplates, StreamDetector, StreamForecast};
     #[pymodule_export]
     use super::hot_loop::{HotLoop, config_limits, measure_session, order_trails, replay};
     #[pymodule_export]

@@ -5,15 +5,36 @@ use crate::{Evidence, Metric};
 /// So many of the loudest metrics are heard: a fault shows in several, chance in one, and what is
 /// quiet everywhere else must not drown it.
 const LOUDEST: usize = 3;
+/// What one metric says alone counts so much: a leak shows nowhere else.
+const ALONE: f64 = 0.6;
 /// The share of the past beyond which the whole's own tail begins.
 const SHARE: f64 = 0.01;
+const SHARE_SURPRISE: f64 = 4.605_170_185_988_091;
 /// A mean excess that is usual, worth `PRIOR_COUNT` of them.
-const PRIOR_EXCESS: f64 = 2.0;
+const PRIOR_EXCESS: f64 = 1.5;
 const PRIOR_COUNT: f64 = 4.0;
 /// The detectors' own surprise counts this much beside the whole's.
-const ABSOLUTE: f64 = 0.6;
+const ABSOLUTE: f64 = 0.65;
+/// What lasts counts this much beside what is now; it halves with every sample.
+const LASTING: f64 = 0.3;
+const LASTING_WEIGHT: f64 = 0.5;
+const LASTING_MAX: f64 = 60.0;
+/// Who looks more often sees more by chance: nats to subtract for each e-fold, of `PERIOD_S`.
+const HASTE: f64 = 0.5;
+const PERIOD_S: f64 = 300.0;
 /// From here on it is an alarm, in nats.
-const ALARM: f64 = 6.3;
+const ALARM: f64 = 10.0;
+/// Each alarm raises the bar by so much, up to so much; it falls again within days. Whoever cries
+/// wolf often has to see a larger one, whatever his series is like.
+const BAR_STEP: f64 = 0.15;
+const BAR_MAX: f64 = 2.0;
+const BAR_S: f64 = 604_800.0;
+/// What was told is not told again unless it is louder than what is left of it: it halves in half
+/// a day, and not before a few samples.
+const HABIT_S: f64 = 3_600.0;
+const HABIT_SAMPLES: f64 = 3.0;
+/// What is not told again stays below the alarm by so many nats.
+const MUTED: f64 = 2.0;
 
 /// What cannot be taken in.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,8 +84,9 @@ impl Own {
         let beyond = sum - self.quantile;
         let usual = (self.excess * self.excesses + PRIOR_EXCESS * PRIOR_COUNT)
             / (self.excesses + PRIOR_COUNT);
-        let surprise = (-SHARE.ln() + if beyond > 0.0 { beyond / usual } else { beyond }).max(0.0);
-        let step = 2.0 * (3.0 / (f64::from(self.count) + 1.0)).max(0.005);
+        let over = if beyond > 0.0 { beyond / usual } else { beyond };
+        let surprise = (SHARE_SURPRISE + over).max(0.0);
+        let step = 2.0 * (3.0 / (f64::from(self.count) + 1.0)).max(0.002);
         if beyond > 0.0 {
             if self.count > 30 {
                 let weight = (1.0 / (self.excesses + 1.0)).max(0.02);
@@ -87,6 +109,12 @@ pub struct Detector {
     metrics: Vec<Metric>,
     evidence: Vec<Evidence>,
     own: Own,
+    lasting: f64,
+    told: f64,
+    fade: f64,
+    bar: f64,
+    bar_fade: f64,
+    haste: f64,
 }
 
 impl Detector {
@@ -99,6 +127,12 @@ impl Detector {
             metrics: vec![Metric::new(period_s); metrics],
             evidence: vec![Evidence::default(); metrics],
             own: Own { quantile: 0.0, excess: 1.0, excesses: 0.0, count: 0 },
+            lasting: 0.0,
+            told: 0.0,
+            fade: (-core::f64::consts::LN_2 / (HABIT_S / period_s).max(HABIT_SAMPLES)).exp(),
+            bar: 0.0,
+            bar_fade: (-period_s / BAR_S).exp(),
+            haste: HASTE * (PERIOD_S / period_s).ln(),
         })
     }
 
@@ -124,17 +158,34 @@ impl Detector {
         {
             *evidence = metric.update(t, value);
         }
-        let sum = loudest(&self.evidence);
-        let surprise = self.own.update(sum).min(ABSOLUTE * sum);
-        Ok(Verdict { score: 1.0 / (1.0 + (ALARM - surprise).exp()), alarm: surprise > ALARM })
+        Ok(self.judge())
+    }
+
+    fn judge(&mut self) -> Verdict {
+        let acute = loudest(&self.evidence, Evidence::acute);
+        let lasting = loudest(&self.evidence, |one| one.acute() + one.shift).min(LASTING_MAX);
+        self.lasting += LASTING_WEIGHT * (lasting - self.lasting);
+        let sum =
+            self.own.update(acute).min(ABSOLUTE * acute) + LASTING * self.lasting - self.haste;
+        self.told *= self.fade;
+        let is_new = sum >= self.told;
+        self.told = self.told.max(sum);
+        self.bar *= self.bar_fade;
+        let over = sum - ALARM - self.bar;
+        let over = if is_new { over } else { over.min(-MUTED) };
+        let alarm = over > 0.0;
+        if alarm {
+            self.bar = (self.bar + BAR_STEP).min(BAR_MAX);
+        }
+        Verdict { score: 1.0 / (1.0 + (-over).exp()), alarm }
     }
 }
 
-/// The mean of the loudest metrics.
-fn loudest(evidence: &[Evidence]) -> f64 {
+/// The mean of the loudest metrics, or so much of the loudest alone.
+fn loudest(evidence: &[Evidence], surprise: impl Fn(&Evidence) -> f64) -> f64 {
     let mut top = [0.0_f64; LOUDEST];
     for one in evidence {
-        let mut sum = one.total();
+        let mut sum = surprise(one);
         for place in &mut top {
             if sum > *place {
                 core::mem::swap(place, &mut sum);
@@ -142,5 +193,5 @@ fn loudest(evidence: &[Evidence]) -> f64 {
         }
     }
     let heard = evidence.len().min(LOUDEST);
-    top[..heard].iter().sum::<f64>() / heard as f64
+    (top[..heard].iter().sum::<f64>() / heard as f64).max(ALONE * top[0])
 }

@@ -8,13 +8,13 @@ use crate::Season;
 
 const FORECASTERS: usize = 4;
 /// Weight of the newest value in the short mean.
-const SHORT_WEIGHT: f64 = 0.2;
+const SHORT_WEIGHT: f64 = 0.3;
 /// Errors forget so many times faster than the level.
-const HASTE: f64 = 4.0;
+const HASTE: f64 = 8.0;
 /// An error is taken in up to this many usual ones.
 const FENCE: f64 = 5.0;
 /// The least usual error, in scales of the level: rounding is no forecaster's fault.
-const LEAST: f64 = 0.01;
+const LEAST: f64 = 0.05;
 
 /// Competing forecasts of the next value.
 #[derive(Clone, Copy, Debug, Default)]

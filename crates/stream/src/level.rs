@@ -8,9 +8,9 @@
 //! Statistics 35(1), for the fence.
 
 /// Samples of memory: long, since a normal week holds quiet nights and busy days.
-const MEMORY: f64 = 8000.0;
+const MEMORY: f64 = 4000.0;
 /// Values are taken in up to this many scales from the location.
-const FENCE: f64 = 3.5;
+const FENCE: f64 = 8.0;
 /// Values before the fence stands; fewer give no scale.
 const COUNT_MIN: u32 = 10;
 /// Mean absolute deviation to standard deviation for a normal series.

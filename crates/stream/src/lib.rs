@@ -7,15 +7,25 @@
 //! and metrics together.
 
 mod detector;
+mod forecast;
 mod innovation;
 mod level;
 mod metric;
+mod scatter;
 mod season;
+mod shift;
+mod silence;
 mod tail;
+mod template;
 
 pub use detector::{Detector, Refused, Verdict};
+pub use forecast::{Forecast, Outlook};
 pub use innovation::Innovation;
 pub use level::Level;
 pub use metric::{Evidence, Kind, Metric};
+pub use scatter::Scatter;
 pub use season::Season;
-pub use tail::Tail;
+pub use shift::Shift;
+pub use silence::Silence;
+pub use tail::{Sides, Tail};
+pub use template::Templates;

@@ -18,6 +18,16 @@
 and says nothing. The arithmetic is `crates/stream`.
 """
 
-from prunella.detect.detector import Contribution, Detector, Symptom
+from prunella.detect.detector import Contribution, Detector, Kind, Symptom
+from prunella.detect.forecast import Forecast, Outlook
+from prunella.detect.templates import Templates
 
-__all__ = ["Contribution", "Detector", "Symptom"]
+__all__ = [
+    "Contribution",
+    "Detector",
+    "Forecast",
+    "Kind",
+    "Outlook",
+    "Symptom",
+    "Templates",
+]

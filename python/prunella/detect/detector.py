@@ -1,7 +1,7 @@
 """The metrics of one entity in; score, alarm and what they are about out."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -11,6 +11,10 @@ from prunella._core import StreamDetector
 
 Scores: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
+Kind = Literal[
+    "spike", "level shift", "trend", "variance", "silence", "saturation", "burst of errors"
+]
+"""What it looks like; a novel template of a log is another class's, `Templates`."""
 
 
 class Contribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +27,16 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
         surprise: Minus the logarithm of how often its statistics were as far off, in nats.
         value: The value.
         expected: What was expected instead.
+        onset_t: When it began to be unusual, in seconds.
     """
 
     metric: str
-    kind: str
+    kind: Kind
     share: float
     surprise: float
     value: float
     expected: float
+    onset_t: float
 
 
 class Symptom(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +45,15 @@ class Symptom(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: What the loudest metric looks like.
         metric: The loudest metric.
-        score: How sure it is that something is wrong, 0 to 1; an alarm from 0.5 on.
+        score: How sure it is that something new is wrong, 0 to 1; an alarm above 0.5.
+        onset_t: When the loudest metric began to be unusual, in seconds.
         contributions: The metrics that say anything, loudest first.
     """
 
-    kind: str
+    kind: Kind
     metric: str
     score: float
+    onset_t: float
     contributions: tuple[Contribution, ...]
 
 
@@ -70,7 +78,8 @@ class Detector:
             raise ValueError(f"found {len(names)} names, expected {n_metrics}")
         self._inner = StreamDetector(n_metrics, period_s)
         self._metrics = tuple(names)
-        self._score = 0.0
+        self._period_s = period_s
+        self._score, self._t = 0.0, 0.0
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -85,12 +94,14 @@ class Detector:
             row: One value of each metric; NaN for one that is missing.
 
         Returns:
-            How sure it is that something is wrong, 0 to 1, and whether somebody should be told.
+            How sure it is that something new is wrong, 0 to 1, and whether somebody should be
+            told. What was told is not told again within the day unless it has become louder.
 
         Raises:
             ValueError: Another number of values, or a time that is not finite.
         """
         self._score, alarm = self._inner.update(t, row)
+        self._t = t
         return self._score, alarm
 
     def update_many(self, t: ArrayLike, rows: ArrayLike) -> tuple[Scores, Flags]:
@@ -112,29 +123,34 @@ class Detector:
         alarms = np.empty(times.size, dtype=np.uint8)
         self._inner.fill(times, table, scores, alarms)
         if scores.size:
-            self._score = float(scores[-1])
+            self._score, self._t = float(scores[-1]), float(times[-1])
         return scores, alarms.astype(np.bool_)
 
     def explain(self) -> Symptom:
         """What the last row shows, whether or not it was an alarm."""
         evidence = self._inner.evidence()
-        total = sum(surprise for _, surprise, _, _ in evidence) or 1.0
-        told = sorted(zip(self._metrics, evidence, strict=True), key=lambda one: -one[1][1])
-        contributions = tuple(
-            Contribution(
-                metric=metric,
-                kind=kind,
-                share=surprise / total,
-                surprise=surprise,
-                value=value,
-                expected=expected,
-            )
-            for metric, (kind, surprise, value, expected) in told
-        )
+        total = sum(one[1] for one in evidence) or 1.0
+        told = sorted(zip(self._metrics, evidence, strict=True), key=lambda pair: -pair[1][1])
+        contributions = tuple(self._contribution(metric, total, *one) for metric, one in told)
         first = contributions[0]
         return Symptom(
             kind=first.kind,
             metric=first.metric,
             score=self._score,
+            onset_t=first.onset_t,
             contributions=tuple(one for one in contributions if one.surprise > 0.0),
+        )
+
+    def _contribution(
+        self, metric: str, total: float, kind: Any, surprise: float, *rest: float
+    ) -> Contribution:
+        value, expected, samples = rest
+        return Contribution(
+            metric=metric,
+            kind=kind,
+            share=surprise / total,
+            surprise=surprise,
+            value=value,
+            expected=expected,
+            onset_t=self._t - max(samples - 1, 0) * self._period_s,
         )
