@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::event::Amendment;
 use crate::output::Output;
 use crate::schedule::{EndReason, ParentSpec, ParentState};
-use values::{Nanos, Price};
+use values::{MarketId, Nanos, Price};
 
 impl Engine {
     /// Why an order cannot be taken in.
@@ -17,7 +17,14 @@ impl Engine {
         if self.parents.is_full() {
             return Some(CommandRefusal::OrdersFull);
         }
-        spec.problem(&self.config).map(CommandRefusal::OrderInvalid)
+        if let Some(problem) = spec.problem(&self.config) {
+            return Some(CommandRefusal::OrderInvalid(problem));
+        }
+        let mut markets = (0..self.markets.len()).map(|index| MarketId(index as u8));
+        let is_served = markets.any(|market| {
+            spec.may_go_to(market, &self.config) && !self.is_data_only(self.venue_of(market))
+        });
+        (!is_served).then_some(CommandRefusal::VenueDataOnly)
     }
 
     /// Why an order cannot be changed so.

@@ -44,6 +44,8 @@ pub enum CommandRefusal {
     ParametersInvalid,
     /// The strategy has these parameters already.
     ParametersSame,
+    /// Only market data is taken from the venue.
+    VenueDataOnly,
 }
 
 impl CommandRefusal {
@@ -65,6 +67,7 @@ impl CommandRefusal {
             Self::BreakUnknown => "BREAK_UNKNOWN",
             Self::ParametersInvalid => "PARAMETERS_INVALID",
             Self::ParametersSame => "PARAMETERS_SAME",
+            Self::VenueDataOnly => "VENUE_DATA_ONLY",
         }
     }
 
@@ -88,6 +91,7 @@ impl CommandRefusal {
                 "there is no such strategy, or it is of another kind, or in a process of its own"
             }
             Self::ParametersSame => "the strategy has these parameters already",
+            Self::VenueDataOnly => "only market data is taken from the venue; no order goes there",
         }
     }
 }
@@ -105,6 +109,9 @@ impl Engine {
                 if is_unknown(*venue) =>
             {
                 Some(CommandRefusal::VenueUnknown)
+            }
+            Command::SwitchVenue(venue) if self.is_data_only(*venue) => {
+                Some(CommandRefusal::VenueDataOnly)
             }
             Command::SetOrderRate { venue, per_second, lease, .. } => {
                 let rate = &self.venues[venue.index()].rate;

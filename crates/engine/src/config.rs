@@ -29,6 +29,9 @@ pub struct VenueConfig {
     /// Whose frames it sends.
     #[serde(default)]
     pub protocol: Protocol,
+    /// Only its market data is used: no order goes there, no account is kept.
+    #[serde(default)]
+    pub is_data_only: bool,
 }
 
 impl VenueConfig {
@@ -275,6 +278,11 @@ impl CoreConfig {
             if market.tick.0 <= 0 || market.lot.0 <= 0 {
                 return Some(format!("market {index}: tick and lot must be positive"));
             }
+        }
+        if self.venues[0].is_data_only {
+            return Some(
+                "venue 0 is the primary: expected one that orders can be sent to".to_owned(),
+            );
         }
         if let Some(problem) = self.limits_problem() {
             return Some(problem);

@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::order::{FillLog, OrderTable};
 use crate::output::Output;
 use crate::position::{Held, Position};
+use crate::protocol::Protocol;
 use crate::rate::OrderRate;
 use crate::reconcile::Stage;
 use crate::repair::Suspicions;
@@ -280,7 +281,8 @@ impl Engine {
             | Event::BookTicker { market, .. }
             | Event::Trade { market, .. }
             | Event::Book { market, .. }
-            | Event::RestingOrder { market, .. } => {
+            | Event::RestingOrder { market, .. }
+            | Event::Depth { market, .. } => {
                 if self.knows(market) {
                     self.market_data(now_ns, market, event, outputs);
                 }
@@ -428,11 +430,18 @@ impl Engine {
             state.heartbeats.reset();
         }
         match channel {
-            Channel::Market => self.each_market_of(venue, |state| {
-                // The first change asks for the snapshot: one fetched earlier could not be joined.
-                state.market.on_channel_up(now_ns);
-                state.snapshot.settle();
-            }),
+            Channel::Market => {
+                let is_fetched = self.venue_protocol(venue).fetches_snapshot();
+                self.each_market_of(venue, |state| {
+                    // The first change asks for the snapshot: one fetched earlier could not be
+                    // joined. A subscription that brings it has asked already.
+                    state.market.on_channel_up(now_ns);
+                    state.snapshot.settle();
+                    if !is_fetched {
+                        state.snapshot.asked(now_ns);
+                    }
+                });
+            }
             Channel::User => {
                 if let Some(state) = self.venues.get_mut(venue.index()) {
                     state.is_user_up = true;
@@ -459,6 +468,10 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn venue_protocol(&self, venue: VenueId) -> Protocol {
+        self.config.venues.get(venue.index()).map_or(Protocol::default(), |venue| venue.protocol)
     }
 
     pub(crate) fn knows(&self, market: MarketId) -> bool {

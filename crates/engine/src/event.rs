@@ -492,4 +492,11 @@ pub enum Event<'a> {
         /// Which instrument.
         market: MarketId,
     },
+    /// The venue confirmed a subscription to so many levels a side.
+    Depth {
+        /// Which book.
+        market: MarketId,
+        /// How many; levels that fall out of it are never removed by the venue.
+        depth: usize,
+    },
 }

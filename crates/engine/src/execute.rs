@@ -48,6 +48,9 @@ impl Engine {
         let Some(microprice) = state.market.microprice() else { return };
         state.mark = microprice;
         let venue = self.venue_of(id);
+        if self.is_data_only(venue) {
+            return;
+        }
         let instrument = self.config.markets[id.index()].instrument;
         let mut intents = core::mem::take(&mut self.intents);
         for index in 0..self.strategies.len() {

@@ -195,6 +195,8 @@ pub struct Market {
     counters: MarketCounters,
     chain: Chain,
     orders: Level3,
+    /// The subscribed depth, where it is known.
+    depth: Option<usize>,
 }
 
 impl Default for Market {
@@ -214,6 +216,7 @@ impl Market {
         Self {
             chain: protocol.chain(),
             orders: Level3::default(),
+            depth: None,
             status: MarketStatus::Down,
             book: Book::new(),
             last_update_id: 0,
@@ -234,6 +237,7 @@ impl Market {
     /// The market data connection stands and is subscribed; the first change will ask for a snapshot.
     pub fn on_channel_up(&mut self, now_ns: Nanos) {
         self.forget();
+        self.depth = None;
         self.status = MarketStatus::Buffering;
         self.last_frame_ns = now_ns;
     }
@@ -289,6 +293,10 @@ impl Market {
             }
             Event::Book { ref part, .. } => self.on_part(now_ns, part),
             Event::RestingOrder { ref change, .. } => self.on_order(now_ns, change),
+            Event::Depth { depth, .. } => {
+                self.depth = Some(depth);
+                Change::None
+            }
             _ => Change::None,
         }
     }

@@ -127,4 +127,6 @@ reasons! {
     StrategyBreakerOpen = "STRATEGY_BREAKER_OPEN",
     /// The strategy has traded the same way too often; a named person has to re-arm it.
     StrategyThrottled = "STRATEGY_THROTTLED",
+    /// Only market data is taken from the venue; no order goes there.
+    VenueDataOnly = "VENUE_DATA_ONLY",
 }

@@ -72,6 +72,13 @@ impl Request {
         }
     }
 
+    /// The shell has asked by itself; asked again when no answer comes.
+    pub fn asked(&mut self, now_ns: Nanos) {
+        self.want(now_ns);
+        self.pending = true;
+        self.next_ns = now_ns + ANSWER_WAIT_NS;
+    }
+
     /// A **new** answer is wanted: one asked earlier may describe a time before now.
     pub fn renew(&mut self, now_ns: Nanos) {
         if self.pending {

@@ -148,6 +148,9 @@ impl Engine {
         asked: &Asked,
         observe: &mut dyn FnMut(DenialReason),
     ) -> Result<(), DenialReason> {
+        if self.is_data_only(self.venue_of(asked.market)) {
+            return Err(DenialReason::VenueDataOnly);
+        }
         let situation = self.situation_of(now_ns, asked.market, asked.parent, asked.intent.side);
         verdict(&asked.intent, &situation, &self.config.limits, &mut *observe)?;
         self.judge_scopes(now_ns, asked, reduces(&asked.intent, &situation), observe)

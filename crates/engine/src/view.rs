@@ -122,9 +122,14 @@ impl Engine {
         self.venues[venue.index()].stage
     }
 
-    /// Whether a venue's orders and position agree with ours.
+    /// Whether only market data is taken from a venue.
+    pub fn is_data_only(&self, venue: VenueId) -> bool {
+        self.config.venues[venue.index()].is_data_only
+    }
+
+    /// Whether a venue's orders and position agree with ours; where there can be none, they do.
     pub fn is_reconciled(&self, venue: VenueId) -> bool {
-        self.reconciliation(venue) == Stage::Reconciled
+        self.is_data_only(venue) || self.reconciliation(venue) == Stage::Reconciled
     }
 
     /// Whether a command halted this venue.
@@ -132,9 +137,9 @@ impl Engine {
         self.venues[venue.index()].is_halted
     }
 
-    /// Whether the user stream of a venue is up.
+    /// Whether the user stream of a venue is up, where there is one.
     pub fn is_user_up(&self, venue: VenueId) -> bool {
-        self.venues[venue.index()].is_user_up
+        self.is_data_only(venue) || self.venues[venue.index()].is_user_up
     }
 
     /// New orders a second that a venue may get now, leases counted.

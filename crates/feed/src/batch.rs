@@ -55,6 +55,10 @@ enum Item {
         heartbeat: Option<u64>,
     },
     Heartbeat,
+    Depth {
+        market: MarketId,
+        depth: usize,
+    },
 }
 
 /// The parts of one frame.
@@ -118,6 +122,10 @@ impl Batch {
 
     pub fn push_order(&mut self, market: MarketId, change: OrderChange, ts_event_ns: Nanos) {
         self.items.push(Item::Order { market, change, ts_event_ns });
+    }
+
+    pub fn push_depth(&mut self, market: MarketId, depth: usize) {
+        self.items.push(Item::Depth { market, depth });
     }
 
     pub fn push_heartbeat(&mut self) {
@@ -184,6 +192,7 @@ impl Batch {
             Item::Sequenced { number, heartbeat } => {
                 Event::Sequenced { venue, number: *number, heartbeat: *heartbeat }
             }
+            Item::Depth { market, depth } => Event::Depth { market: *market, depth: *depth },
             Item::Heartbeat => Event::Heartbeat { venue, channel: engine::event::Channel::Market },
         }
     }

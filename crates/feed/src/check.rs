@@ -318,7 +318,8 @@ fn market_of(event: &Event<'_>) -> Option<MarketId> {
         | Event::BookTicker { market, .. }
         | Event::Trade { market, .. }
         | Event::Book { market, .. }
-        | Event::RestingOrder { market, .. } => Some(market),
+        | Event::RestingOrder { market, .. }
+        | Event::Depth { market, .. } => Some(market),
         _ => None,
     }
 }

@@ -22,6 +22,8 @@ pub struct Core {
     traded: Option<Traded>,
     /// The last frame announced that the venue closes the connection.
     is_closing: bool,
+    /// The last frame refused a request.
+    is_refused: bool,
     wishes: Vec<(MarketId, Intent)>,
 }
 
@@ -79,7 +81,15 @@ impl Core {
             .map(|index| MarketDecoder::for_venue(engine.config(), VenueId(index as u8)))
             .collect();
         let wishes = Vec::with_capacity(64);
-        Core { engine, decoders, stamped_ns: 0, traded: None, is_closing: false, wishes }
+        Core {
+            engine,
+            decoders,
+            stamped_ns: 0,
+            traded: None,
+            is_closing: false,
+            is_refused: false,
+            wishes,
+        }
     }
 
     /// The engine's views.
@@ -96,6 +106,12 @@ impl Core {
     #[inline]
     pub fn is_closing(&self) -> bool {
         self.is_closing
+    }
+
+    /// Whether the last frame of market data refused a subscription.
+    #[inline]
+    pub fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// The venue's stamp on the last frame; 0 when it bore none.
@@ -207,7 +223,8 @@ impl Core {
         on_decoded: impl FnOnce(),
     ) {
         let Some(decoder) = self.decoders.get_mut(venue.index()) else { return };
-        (self.is_closing, self.stamped_ns, self.traded) = (false, 0, None);
+        (self.is_closing, self.is_refused) = (false, false);
+        (self.stamped_ns, self.traded) = (0, None);
         let (engine, traded) = (&mut self.engine, &mut self.traded);
         if let (Channel::User, Some(decoder)) = (channel, decoder.binance()) {
             let frame = decoder.user(bytes);
@@ -236,7 +253,8 @@ impl Core {
         match told {
             Ok(Told::At(ts_event_ns)) => self.stamped_ns = ts_event_ns,
             Ok(Told::Closing) => self.is_closing = true,
-            Ok(Told::Refused | Told::Other) => {}
+            Ok(Told::Refused) => self.is_refused = true,
+            Ok(Told::Other) => {}
             Err(_) => {
                 let event = match decoder.concerned(bytes) {
                     Some(market) => Event::MalformedOf { market },

@@ -21,8 +21,6 @@ pub(crate) struct Decoder {
     venue: VenueId,
     pub(crate) symbols: Symbols,
     batch: Batch,
-    /// The subscribed depth of version 2, where the acknowledgement was seen; by market.
-    depths: Vec<Option<usize>>,
 }
 
 /// What the levels of one message say together.
@@ -52,7 +50,7 @@ impl Levels {
 
 impl Decoder {
     pub fn new(venue: VenueId, symbols: Symbols) -> Self {
-        Self { venue, symbols, batch: Batch::new(), depths: vec![None; 256] }
+        Self { venue, symbols, batch: Batch::new() }
     }
 
     /// Reads a frame and tells what it says, if all of it is well formed.
@@ -282,10 +280,10 @@ impl Decoder {
                 _ => reader.skip()?,
             }
         }
-        if let (Some(symbol), Some(_)) = (symbol, depth)
+        if let (Some(symbol), Some(depth)) = (symbol, depth)
             && let Some(market) = self.symbols.find(symbol)
         {
-            self.depths[market.index()] = depth;
+            self.batch.push_depth(market, depth);
         }
         Ok(())
     }
@@ -310,13 +308,17 @@ impl Decoder {
             let (Some(symbol), Some(_)) = (symbol, levels.checksum) else {
                 return Err(reader.malformed("a 'symbol' and a 'checksum'"));
             };
-            let Some(market) = self.symbols.find(symbol) else { continue };
-            let (bids, asks) = self.batch.mark();
-            if kind == PartKind::Snapshot && self.depths[market.index()].is_none() {
-                let held = (bids - mark.0).max(asks - mark.1);
-                self.depths[market.index()] = DEPTHS.into_iter().find(|&depth| depth >= held);
+            if self.symbols.find(symbol).is_none() {
+                continue;
             }
-            self.push(mark, symbol, kind, self.depths[market.index()], &levels);
+            let (bids, asks) = self.batch.mark();
+            // Without the confirmation of the subscription a snapshot tells how deep it goes.
+            let held = (bids - mark.0).max(asks - mark.1);
+            let depth = match kind {
+                PartKind::Snapshot => DEPTHS.into_iter().find(|&depth| depth >= held),
+                PartKind::Change => None,
+            };
+            self.push(mark, symbol, kind, depth, &levels);
             latest = levels.ts_event_ns.max(latest);
         }
         Ok(Told::At(latest))

@@ -26,6 +26,7 @@ fn config() -> CoreConfig {
             breaker_backoff_ns: 500_000_000,
             breaker_backoff_ns_max: 8_000_000_000,
             protocol: engine::protocol::Protocol::default(),
+            is_data_only: false,
         }],
         markets: vec![MarketConfig {
             venue: 0,

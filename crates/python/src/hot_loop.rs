@@ -6,7 +6,8 @@ use feed::binance::Requests;
 use feed::core::{Core, CoreError};
 use feed::endpoint::{Endpoint, SocketOptions, Trust};
 use feed::hot_loop::{
-    HotLoop as Loop, LoopError, MeasureError, Options, Replay, VenueAccess, measure,
+    Dealing, HotLoop as Loop, LoopError, MarketTalk, MeasureError, Options, Replay, VenueAccess,
+    measure,
 };
 use feed::stage::{Ends, Stage};
 use journal::Durability;
@@ -17,17 +18,56 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One venue's addresses and key.
+/// One venue's addresses and key; or, where only its market data is used, what to say there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Access {
     rest_url: String,
     stream_url: String,
+    #[serde(default)]
     ws_api_url: String,
     #[serde(default)]
     ca_file: String,
+    #[serde(default)]
     api_key: String,
+    #[serde(default)]
     secret: String,
+    #[serde(default)]
+    talk: Option<Talk>,
+}
+
+/// See `prunella.trading.venue.live`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Talk {
+    path: String,
+    subscriptions: Vec<String>,
+    renewals: Vec<(String, Vec<String>)>,
+    snapshots: Vec<(String, String)>,
+    ping: Option<(String, i64)>,
+    silence_ns: i64,
+    life_ns: i64,
+}
+
+impl Talk {
+    /// Refuses what would end a line of the handshake or of a request early.
+    fn checked(self) -> Result<MarketTalk, String> {
+        let paths = self.snapshots.iter().map(|(_, path)| path).chain([&self.path]);
+        for path in paths {
+            if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(format!("expected a path of visible ASCII characters, found {path:?}"));
+            }
+        }
+        Ok(MarketTalk {
+            path: self.path,
+            subscriptions: self.subscriptions,
+            renewals: self.renewals,
+            snapshots: self.snapshots,
+            ping: self.ping,
+            silence_ns: self.silence_ns.max(1_000_000_000),
+            life_ns: self.life_ns,
+        })
+    }
 }
 
 /// How to run.
@@ -86,7 +126,7 @@ pub(crate) fn loop_error(py: Python<'_>, error: &LoopError) -> PyErr {
 }
 
 fn access(
-    venue: &Access,
+    venue: Access,
     receive_window_ns: i64,
     sockets: SocketOptions,
 ) -> Result<VenueAccess, String> {
@@ -95,15 +135,20 @@ fn access(
     } else {
         Trust::file(Path::new(&venue.ca_file))?
     };
+    let stream = Endpoint::parse(&venue.stream_url, "ws", &trust, sockets)?;
+    if let Some(talk) = venue.talk {
+        let rest = match venue.rest_url.as_str() {
+            // Nothing is ever asked there.
+            "" => stream.clone(),
+            url => Endpoint::parse(url, "http", &trust, sockets)?,
+        };
+        return Ok(VenueAccess { rest, stream, dealing: Dealing::Data(talk.checked()?) });
+    }
     let rest = Endpoint::parse(&venue.rest_url, "http", &trust, sockets)?;
     let requests = Requests::new(&rest.host, &venue.api_key, &venue.secret, receive_window_ns)
         .map_err(|error| error.to_string())?;
-    Ok(VenueAccess {
-        stream: Endpoint::parse(&venue.stream_url, "ws", &trust, sockets)?,
-        ws_api: Endpoint::parse(&venue.ws_api_url, "ws", &trust, sockets)?,
-        rest,
-        requests,
-    })
+    let ws_api = Endpoint::parse(&venue.ws_api_url, "ws", &trust, sockets)?;
+    Ok(VenueAccess { rest, stream, dealing: Dealing::Trading { ws_api, requests } })
 }
 
 /// Every limit by name, JSON, as a configuration of the core has it; null where none is set.
@@ -187,7 +232,7 @@ impl HotLoop {
             quick_ack: options.quick_ack,
         };
         let mut venues = Vec::new();
-        for (venue, limits) in told.iter().zip(&config.venues) {
+        for (venue, limits) in told.into_iter().zip(&config.venues) {
             let found = access(venue, limits.receive_window_ns, sockets)
                 .map_err(|text| config_error(py, format!("venue {}: {text}", limits.name)))?;
             venues.push(found);

@@ -82,11 +82,7 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
         console.print("[bold red]the engine does not answer[/bold red]")
     else:
         for name, venue in engine["venues"].items():
-            console.print(
-                f"{name:8} {venue['state']:8} {_health(venue)} position {venue['position']}, "
-                f"{venue['orders_submitted']} orders sent, {venue['orders_filled']} filled, "
-                f"{venue['orders_open']} open, {venue['orders_unknown']} of unknown fate"
-            )
+            console.print(_venue_line(name, venue), markup=False)
         console.print(f"trading is {engine['trading_state']}")
     if facts["incidents"] is None:
         console.print("[bold red]the healing plane does not answer[/bold red]")
@@ -97,6 +93,19 @@ def show_status(home: Home, *, console: Console, json_output: bool) -> None:
     console.print(f"open incidents: {len(open_incidents)}")
     for incident in open_incidents:
         console.print(f"  {incident['id']} {incident['state']}: {incident['line']}")
+
+
+def _venue_line(name: str, venue: dict[str, Any]) -> str:
+    """One venue: how it does, and what we did there."""
+    how = f"{name:8} {venue['state']:8} {_health(venue)}"
+    if venue["data_only"]:
+        trouble = f"; {venue['trouble']}" if venue["trouble"] else ""
+        return f"{how} market data only, {venue['frames_per_second']:.0f} frames/s{trouble}"
+    return (
+        f"{how} position {venue['position']}, "
+        f"{venue['orders_submitted']} orders sent, {venue['orders_filled']} filled, "
+        f"{venue['orders_open']} open, {venue['orders_unknown']} of unknown fate"
+    )
 
 
 def _health(venue: dict[str, Any]) -> str:

@@ -85,6 +85,20 @@ METRICS: dict[str, Metric] = {
             "since the last frame or heartbeat",
             "venue",
         ),
+        (
+            "data_venue_feed_age_seconds",
+            "network",
+            "seconds",
+            "the same of a venue whose market data alone is used",
+            "venue",
+        ),
+        (
+            "data_venue_frames_total",
+            "network",
+            "count",
+            "market data frames received from a venue whose market data alone is used",
+            "venue",
+        ),
         ("venue_state", "network", "enum", "0 down, 1 syncing, 2 live, 3 stale", "venue"),
         ("venue_health", "network", "enum", "0 healthy, 1 degraded, 2 down", "venue"),
         (

@@ -65,7 +65,9 @@ impl Market {
             }
         }
         self.last_update_id = part.update_id.unwrap_or(self.last_update_id);
-        if let Some(depth) = part.depth {
+        // What the confirmation of the subscription said goes before what a snapshot looks like.
+        if let Some(depth) = self.depth.or(part.depth) {
+            self.depth = Some(depth);
             self.book.truncate(depth);
         }
         self.verify(part.checksum)

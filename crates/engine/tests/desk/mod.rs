@@ -28,6 +28,7 @@ pub fn venue(name: &str) -> VenueConfig {
         breaker_backoff_ns: 200 * MS,
         breaker_backoff_ns_max: 800 * MS,
         protocol: engine::protocol::Protocol::default(),
+        is_data_only: false,
     }
 }
 

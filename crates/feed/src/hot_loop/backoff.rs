@@ -4,8 +4,8 @@ use values::Nanos;
 
 /// First wait: a process that restarts is back within some hundred milliseconds.
 const FIRST_NS: Nanos = 50_000_000;
-/// Longest wait: what a venue that came back may be left unused.
-const LONGEST_NS: Nanos = 2_000_000_000;
+/// Longest wait for most: what a venue that came back may be left unused.
+pub(super) const LONGEST_NS: Nanos = 2_000_000_000;
 
 /// A small seeded generator (splitmix64): for jitter, masks and handshake keys, not for secrets.
 pub(super) struct Random(u64);
@@ -39,8 +39,8 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Half to the whole of a doubling span, so that clients of one venue do not come back at once.
-    pub(super) fn failed(&mut self, random: &mut Random) -> Nanos {
-        let span = (FIRST_NS << self.failures.min(16)).min(LONGEST_NS);
+    pub(super) fn failed(&mut self, random: &mut Random, longest_ns: Nanos) -> Nanos {
+        let span = (FIRST_NS << self.failures.min(16)).min(longest_ns);
         self.failures += 1;
         span / 2 + (random.next() % (span as u64 / 2 + 1)) as Nanos
     }
@@ -59,10 +59,10 @@ mod tests {
         let (mut backoff, mut random) = (Backoff::default(), Random::new(7));
         for power in 0..40 {
             let span = (FIRST_NS << power.min(16)).min(LONGEST_NS);
-            let wait = backoff.failed(&mut random);
+            let wait = backoff.failed(&mut random, LONGEST_NS);
             assert!(wait >= span / 2 && wait <= span, "attempt {power}: {wait} of {span}");
         }
         backoff.succeeded();
-        assert!(backoff.failed(&mut random) <= FIRST_NS);
+        assert!(backoff.failed(&mut random, LONGEST_NS) <= FIRST_NS);
     }
 }

@@ -3,25 +3,22 @@
 //! A connection that grows old is replaced by `renewal`, which holds two of these for a moment.
 
 use super::backoff::{Backoff, Random};
-use crate::binance::{Decoder, Frame, Requests};
+use super::talk::Manner;
+use super::voice::Voice;
+use crate::binance::Frame;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::net::Poller;
 use crate::ws::{self, Message, Opcode};
 use engine::event::Channel;
 use std::io;
-use values::Nanos;
+use std::sync::Arc;
+use values::{MarketId, Nanos};
 
 /// From the first SYN to the subscription; a frozen venue accepts connections and never answers.
 const HANDSHAKE_WAIT_NS: Nanos = 2_000_000_000;
-/// A channel that answers no ping for this long is dead, whatever TCP says.
-const SILENCE_NS_MAX: Nanos = 4_000_000_000;
-/// Market data silent for this long is asked whether it lives, well before it counts as stale.
-const MARKET_PING_AFTER_NS: Nanos = 100_000_000;
-/// A venue drops a client that sends more than five messages a second.
-const MARKET_PING_EVERY_NS: Nanos = 210_000_000;
-/// The user stream is silent while nothing of ours happens; only a dead one is to be found.
-const USER_PING_EVERY_NS: Nanos = 1_000_000_000;
+/// A connection that lived for so long was a good one: the waits start anew.
+const STEADY_NS: Nanos = 10_000_000_000;
 /// Bytes read from one channel in one turn, so that a burst does not hold up a command.
 const READ_BYTES_PER_TURN: usize = 256 * 1024;
 
@@ -49,7 +46,7 @@ pub(super) struct Link {
     pub channel: Channel,
     pub token: u64,
     endpoint: Endpoint,
-    path: String,
+    manner: Arc<Manner>,
     state: State,
     connection: Option<Connection>,
     decoder: ws::Decoder,
@@ -58,20 +55,29 @@ pub(super) struct Link {
     pings: Vec<u8>,
     last_heard_ns: Nanos,
     last_ping_ns: Nanos,
+    /// When the venue's own kind of ping was sent.
+    last_text_ns: Nanos,
     pub up_since_ns: Nanos,
     backoff: Backoff,
     pub failures: u64,
     /// Why it is not up; empty while it is.
     pub trouble: String,
+    /// What the venue has refused on this connection; empty without.
+    pub refusal: String,
 }
 
 impl Link {
-    pub(super) fn new(channel: Channel, token: u64, endpoint: Endpoint, path: String) -> Link {
+    pub(super) fn new(
+        channel: Channel,
+        token: u64,
+        endpoint: Endpoint,
+        manner: Arc<Manner>,
+    ) -> Link {
         Link {
             channel,
             token,
             endpoint,
-            path,
+            manner,
             state: State::Down { retry_ns: 0 },
             connection: None,
             decoder: ws::Decoder::new(),
@@ -80,10 +86,12 @@ impl Link {
             pings: Vec::new(),
             last_heard_ns: 0,
             last_ping_ns: 0,
+            last_text_ns: 0,
             up_since_ns: 0,
             backoff: Backoff::default(),
             failures: 0,
             trouble: String::new(),
+            refusal: String::new(),
         }
     }
 
@@ -107,14 +115,19 @@ impl Link {
             }
             State::Up => {
                 let silent_ns = now_ns - self.last_heard_ns;
-                let (after_ns, every_ns) = match self.channel {
-                    Channel::Market => (MARKET_PING_AFTER_NS, MARKET_PING_EVERY_NS),
-                    Channel::User => (USER_PING_EVERY_NS, USER_PING_EVERY_NS),
-                };
-                if silent_ns >= SILENCE_NS_MAX {
+                let manner = Arc::clone(&self.manner);
+                if silent_ns >= manner.silence_ns_max {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                if silent_ns >= after_ns && now_ns - self.last_ping_ns >= every_ns {
+                if let Some((text, every_ns)) = &manner.ping
+                    && now_ns - self.last_text_ns >= *every_ns
+                {
+                    self.last_text_ns = now_ns;
+                    self.say(core::slice::from_ref(text), poller, random)?;
+                }
+                if silent_ns >= manner.alive_after_ns
+                    && now_ns - self.last_ping_ns >= manner.alive_every_ns
+                {
                     self.last_ping_ns = now_ns;
                     ws::encode(Opcode::Ping, b"", random.mask(), &mut self.outbox);
                     return self.send_outbox(poller);
@@ -131,7 +144,7 @@ impl Link {
         self.key = ws::handshake_key(random.nonce());
         self.state = State::Opening { deadline_ns: now_ns + HANDSHAKE_WAIT_NS };
         let mut connection = Connection::open(&self.endpoint)?;
-        ws::encode_handshake(&self.endpoint.host, &self.path, &self.key, &mut self.outbox);
+        ws::encode_handshake(&self.endpoint.host, &self.manner.path, &self.key, &mut self.outbox);
         connection.send(&self.outbox)?;
         self.outbox.clear();
         poller.watch(connection.fd(), self.token, true)?;
@@ -147,12 +160,18 @@ impl Link {
         error: &io::Error,
     ) {
         self.trouble = error.to_string();
+        self.refusal.clear();
+        if now_ns - self.up_since_ns >= STEADY_NS && self.is_up() {
+            self.backoff.succeeded();
+        }
         self.connection = None;
         // What is left unread would be taken for the next connection's, and break it.
         self.decoder.reset();
         self.failures += 1;
         self.endpoint.ask_address();
-        self.state = State::Down { retry_ns: now_ns + self.backoff.failed(random) };
+        self.state = State::Down {
+            retry_ns: now_ns + self.backoff.failed(random, self.manner.backoff_ns_max),
+        };
     }
 
     /// The data of the frame that was handed out last.
@@ -197,7 +216,7 @@ impl Link {
         (now_ns, core_ns): (Nanos, Nanos),
         poller: &Poller,
         random: &mut Random,
-        user: &mut (Requests, Decoder),
+        voice: &mut Voice,
     ) -> io::Result<Option<Heard<'_>>> {
         let broken = |error: ws::WsError| io::Error::new(io::ErrorKind::InvalidData, error);
         if let State::Opening { .. } = self.state {
@@ -205,13 +224,17 @@ impl Link {
             let Some(length) = answer.map_err(broken)? else { return Ok(None) };
             self.decoder.buffer.consume(length);
             (self.last_heard_ns, self.last_ping_ns) = (now_ns, now_ns);
+            self.last_text_ns = now_ns;
             self.up_since_ns = now_ns;
-            if self.channel == Channel::Market {
+            let subscription = voice.requests.as_ref().filter(|_| self.channel == Channel::User);
+            let Some(requests) = subscription else {
+                let manner = Arc::clone(&self.manner);
+                self.say(&manner.subscriptions, poller, random)?;
                 return Ok(Some(self.become_up()));
-            }
+            };
             self.state = State::Subscribing { deadline_ns: now_ns + HANDSHAKE_WAIT_NS };
             let mut call = Vec::new();
-            user.0.subscribe_user(&mut call, SUBSCRIBE_ID, core_ns);
+            requests.subscribe_user(&mut call, SUBSCRIBE_ID, core_ns);
             ws::encode(Opcode::Text, &call, random.mask(), &mut self.outbox);
             self.send_outbox(poller)?;
         }
@@ -224,7 +247,7 @@ impl Link {
             self.last_heard_ns = now_ns;
             match message {
                 Message::Data(bytes) => match self.state {
-                    State::Subscribing { .. } => match user.1.user(bytes) {
+                    State::Subscribing { .. } => match voice.decoder.user(bytes) {
                         Ok(Frame::Accepted { id: Some(SUBSCRIBE_ID) }) => {
                             return Ok(Some(self.become_up()));
                         }
@@ -251,9 +274,36 @@ impl Link {
         }
     }
 
+    /// Sends messages.
+    fn say(&mut self, texts: &[String], poller: &Poller, random: &mut Random) -> io::Result<()> {
+        for text in texts {
+            ws::encode(Opcode::Text, text.as_bytes(), random.mask(), &mut self.outbox);
+        }
+        self.send_outbox(poller)
+    }
+
+    /// Asks for a book anew, where a subscription brings it; the other books stay.
+    pub(super) fn renew_book(
+        &mut self,
+        market: MarketId,
+        poller: &Poller,
+        random: &mut Random,
+    ) -> io::Result<()> {
+        if !self.is_up() {
+            return Ok(()); // The subscription of the next connection asks.
+        }
+        let manner = Arc::clone(&self.manner);
+        let found = manner.renewals.iter().find(|(id, _)| *id == market);
+        let Some((_, messages)) = found else { return Ok(()) };
+        self.refusal.clear();
+        self.say(messages, poller, random)
+    }
+
     fn become_up(&mut self) -> Heard<'static> {
         self.state = State::Up;
-        self.backoff.succeeded();
+        if self.manner.subscriptions.is_empty() {
+            self.backoff.succeeded();
+        }
         self.trouble.clear();
         Heard::Up
     }
@@ -267,21 +317,4 @@ impl Link {
         }
         Ok(())
     }
-}
-
-/// The combined stream of all markets of a venue.
-pub(super) fn market_streams(
-    config: &engine::config::CoreConfig,
-    venue: values::VenueId,
-) -> String {
-    let streams: Vec<String> = config
-        .markets
-        .iter()
-        .filter(|market| market.venue == venue.0)
-        .flat_map(|market| {
-            let symbol = market.symbol.to_lowercase();
-            ["depth@100ms", "trade", "bookTicker"].map(|kind| format!("{symbol}@{kind}"))
-        })
-        .collect();
-    format!("/stream?streams={}", streams.join("/"))
 }

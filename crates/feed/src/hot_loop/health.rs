@@ -39,6 +39,8 @@ pub(super) enum Reason {
     BreakerOpen,
     /// Orders and position are being compared with the venue's.
     Reconciling,
+    /// The venue refuses a subscription, so that something is missing.
+    SubscriptionRefused,
     /// A book is being fetched anew.
     Resyncing,
     /// The venue said "too many requests", or nearly did.
@@ -58,9 +60,11 @@ impl Reason {
             | Self::Stale
             | Self::BreakerOpen
             | Self::Reconciling => State::Down,
-            Self::Resyncing | Self::Throttled | Self::GapRate | Self::ClockOffset => {
-                State::Degraded
-            }
+            Self::SubscriptionRefused
+            | Self::Resyncing
+            | Self::Throttled
+            | Self::GapRate
+            | Self::ClockOffset => State::Degraded,
         }
     }
 }
@@ -75,6 +79,7 @@ pub(super) struct Facts {
     pub is_stale: bool,
     pub is_breaker_open: bool,
     pub is_reconciled: bool,
+    pub is_refused: bool,
     pub is_resyncing: bool,
     pub is_throttled: bool,
     pub gaps_in_window: u64,
@@ -90,6 +95,7 @@ pub(super) fn judge(facts: &Facts) -> (State, Vec<Reason>) {
         (facts.is_stale, Reason::Stale),
         (facts.is_breaker_open, Reason::BreakerOpen),
         (!facts.is_reconciled, Reason::Reconciling),
+        (facts.is_refused, Reason::SubscriptionRefused),
         (facts.is_resyncing, Reason::Resyncing),
         (facts.is_throttled, Reason::Throttled),
         (facts.gaps_in_window >= GAPS_MAX, Reason::GapRate),
@@ -133,6 +139,7 @@ mod tests {
         is_stale: false,
         is_breaker_open: false,
         is_reconciled: true,
+        is_refused: false,
         is_resyncing: false,
         is_throttled: false,
         gaps_in_window: 0,
@@ -149,6 +156,7 @@ mod tests {
             (Facts { is_stale: true, ..GOOD }, State::Down, Reason::Stale),
             (Facts { is_breaker_open: true, ..GOOD }, State::Down, Reason::BreakerOpen),
             (Facts { is_reconciled: false, ..GOOD }, State::Down, Reason::Reconciling),
+            (Facts { is_refused: true, ..GOOD }, State::Degraded, Reason::SubscriptionRefused),
             (Facts { is_resyncing: true, ..GOOD }, State::Degraded, Reason::Resyncing),
             (Facts { is_throttled: true, ..GOOD }, State::Degraded, Reason::Throttled),
             (Facts { gaps_in_window: 3, ..GOOD }, State::Degraded, Reason::GapRate),

@@ -9,6 +9,7 @@ mod by_hand;
 mod channel;
 mod clock;
 mod command;
+mod connecting;
 mod follower;
 mod gate;
 mod health;
@@ -30,8 +31,10 @@ mod split;
 mod split_tests;
 mod status;
 mod strategies;
+mod talk;
 mod trail;
 mod turn;
+mod voice;
 
 pub use by_hand::ByHand;
 pub use follower::StageLoop;
@@ -39,6 +42,7 @@ pub use machine::LoopError;
 pub use measure::{MeasureError, Measured, measure};
 pub(crate) use recovery::restore;
 pub use recovery::{Replay, replay};
+pub use talk::MarketTalk;
 pub use trail::{OrderTrail, trails};
 
 use crate::binance::Requests;
@@ -74,10 +78,31 @@ pub struct VenueAccess {
     pub rest: Endpoint,
     /// Market data streams.
     pub stream: Endpoint,
-    /// The WebSocket API with the user stream.
-    pub ws_api: Endpoint,
-    /// Writes and signs requests.
-    pub requests: Requests,
+    /// What we do there.
+    pub dealing: Dealing,
+}
+
+/// What we do at a venue.
+pub enum Dealing {
+    /// Trade, in Binance spot's protocol.
+    Trading {
+        /// The WebSocket API with the user stream.
+        ws_api: Endpoint,
+        /// Writes and signs requests.
+        requests: Requests,
+    },
+    /// Look at its market data, and nothing else.
+    Data(MarketTalk),
+}
+
+impl VenueAccess {
+    fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let ws_api = match &self.dealing {
+            Dealing::Trading { ws_api, .. } => Some(ws_api),
+            Dealing::Data(_) => None,
+        };
+        [&self.rest, &self.stream].into_iter().chain(ws_api).cloned()
+    }
 }
 
 /// How to run.
@@ -192,6 +217,14 @@ impl HotLoop {
                 venues.len()
             )));
         }
+        for (venue, access) in config.venues.iter().zip(&venues) {
+            if venue.is_data_only != matches!(access.dealing, Dealing::Data(_)) {
+                return Err(LoopError::Config(format!(
+                    "venue {}: expected access for what it is used for",
+                    venue.name
+                )));
+            }
+        }
         if options.durability == Durability::Replica {
             return Err(LoopError::Config(
                 "journal_durability: found \"replica\", which needs a standby to acknowledge each \
@@ -239,7 +272,7 @@ impl HotLoop {
         let checker = Arc::clone(&keeper);
         spawn("journal-check", move || checker.check_older())?;
         let writer = spawn("snapshots", move || keeper.write_snapshots(&jobs))?;
-        let ends = venues.iter().flat_map(|v| [v.rest.clone(), v.stream.clone(), v.ws_api.clone()]);
+        let ends = venues.iter().flat_map(VenueAccess::endpoints);
         let (ends, over) = (ends.collect::<Vec<_>>(), Arc::clone(&is_over));
         spawn("resolver", move || resolve_on_request(&ends, &over))?;
         let (hot_waker, hot_shared) = (Arc::clone(&waker), Arc::clone(&shared));

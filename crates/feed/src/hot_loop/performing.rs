@@ -3,11 +3,20 @@
 use super::backoff::Random;
 use super::machine::Machine;
 use super::pool::Pool;
-use crate::binance::{Decoder, Requests};
+use super::voice::Voice;
 use crate::net::{Poller, monotonic_ns};
 use engine::event::Purpose;
 use engine::output::Output;
 use values::{MarketId, Nanos, VenueId};
+
+/// What is to be done with a market data channel.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum ChannelWish {
+    /// A new connection.
+    Reconnect(VenueId),
+    /// One book, where a subscription brings it.
+    RenewBook(MarketId),
+}
 
 /// Does what the core wants: encodes each request and hands it to its venue's pool.
 #[expect(clippy::too_many_arguments, reason = "disjoint parts of one struct, borrowed apart")]
@@ -17,9 +26,9 @@ pub(super) fn perform(
     pools: &mut [Pool],
     poller: &Poller,
     random: &mut Random,
-    users: &[(Requests, Decoder)],
+    voices: &[Voice],
     bytes: &mut Vec<u8>,
-    wants_reconnect: &mut Vec<VenueId>,
+    wishes: &mut Vec<ChannelWish>,
     start_ns: Option<Nanos>,
 ) {
     if machine.outputs.is_empty() {
@@ -32,9 +41,11 @@ pub(super) fn perform(
             continue;
         }
         let config = machine.records.core().engine().config();
-        let Some((venue, purpose)) = encode(output, config, users, now_ns, bytes) else {
-            if let Output::Reconnect(venue) = output {
-                wants_reconnect.push(*venue);
+        let Some((venue, purpose)) = encode(output, config, voices, now_ns, bytes) else {
+            match *output {
+                Output::Reconnect(venue) => wishes.push(ChannelWish::Reconnect(venue)),
+                Output::FetchSnapshot(market) => wishes.push(ChannelWish::RenewBook(market)),
+                _ => {}
             }
             continue;
         };
@@ -60,48 +71,52 @@ pub(super) fn perform(
 pub(super) fn encode(
     output: &Output,
     config: &engine::config::CoreConfig,
-    users: &[(Requests, Decoder)],
+    voices: &[Voice],
     now_ns: Nanos,
     bytes: &mut Vec<u8>,
 ) -> Option<(VenueId, Purpose)> {
     let at = |market: MarketId| {
         let market = &config.markets[market.index()];
         let venue = VenueId(market.venue);
-        (venue, &users[venue.index()].0, market.symbol.as_str())
+        let requests = voices[venue.index()].requests.as_ref()?;
+        Some((venue, requests, market.symbol.as_str()))
     };
     Some(match *output {
         Output::Place(ref order) => {
-            let (venue, requests, symbol) = at(order.market);
+            let (venue, requests, symbol) = at(order.market)?;
             requests.place(bytes, symbol, order, now_ns);
             (venue, Purpose::Place(order.client_order_id))
         }
         Output::Cancel { market, client_order_id } => {
-            let (venue, requests, symbol) = at(market);
+            let (venue, requests, symbol) = at(market)?;
             requests.cancel(bytes, symbol, client_order_id, now_ns);
             (venue, Purpose::Cancel(client_order_id))
         }
         Output::QueryOrder { market, client_order_id } => {
-            let (venue, requests, symbol) = at(market);
+            let (venue, requests, symbol) = at(market)?;
             requests.query(bytes, symbol, client_order_id, now_ns);
             (venue, Purpose::QueryOrder(client_order_id))
         }
         Output::FetchSnapshot(market) => {
-            let (venue, requests, symbol) = at(market);
-            requests.depth(bytes, symbol);
+            let told = &config.markets[market.index()];
+            let venue = VenueId(told.venue);
+            if !voices[venue.index()].snapshot(bytes, market, &told.symbol) {
+                return None;
+            }
             (venue, Purpose::Snapshot(market))
         }
         Output::FetchOpenOrders(market) => {
-            let (venue, requests, symbol) = at(market);
+            let (venue, requests, symbol) = at(market)?;
             requests.open_orders(bytes, symbol, now_ns);
             (venue, Purpose::OpenOrders(market))
         }
         Output::FetchMyTrades { market, from_id } => {
-            let (venue, requests, symbol) = at(market);
+            let (venue, requests, symbol) = at(market)?;
             requests.my_trades(bytes, symbol, from_id, now_ns);
             (venue, Purpose::MyTrades(market))
         }
         Output::FetchAccount(venue) => {
-            users[venue.index()].0.account(bytes, now_ns);
+            voices[venue.index()].requests.as_ref()?.account(bytes, now_ns);
             (venue, Purpose::Account(venue))
         }
         _ => return None,

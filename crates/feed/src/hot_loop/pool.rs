@@ -4,7 +4,7 @@
 //! answer is `Lost`, its fate unknown, and the core asks the venue. A connection carries one request
 //! at a time, so a late answer can never be taken for another request's.
 
-use super::backoff::{Backoff, Random};
+use super::backoff::{Backoff, LONGEST_NS, Random};
 use super::budget::Budget;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
@@ -72,6 +72,18 @@ struct Line {
     backoff: Backoff,
 }
 
+impl Line {
+    /// Whether it is open and carries nothing.
+    fn is_idle(&self) -> bool {
+        self.pending.is_none() && self.connection.as_ref().is_some_and(|open| !open.is_connecting())
+    }
+
+    fn close(&mut self) {
+        self.connection = None;
+        self.reader.reset();
+    }
+}
+
 /// The connections to one venue.
 pub(super) struct Pool {
     endpoint: Endpoint,
@@ -92,6 +104,8 @@ pub(super) struct Pool {
     pub budget: Budget,
     /// Why a connection was lost; empty when one has answered since.
     pub trouble: String,
+    /// Connections are opened for a request, and closed when there is none for a while.
+    is_on_demand: bool,
 }
 
 fn is_order(purpose: Purpose) -> bool {
@@ -130,7 +144,13 @@ impl Pool {
             server_time_ms: None,
             budget: Budget::new(weight_per_minute),
             trouble: String::new(),
+            is_on_demand: false,
         }
+    }
+
+    /// One connection for snapshots, where no orders are sent: it is opened when one is wanted.
+    pub(super) fn on_demand(endpoint: Endpoint, weight_per_minute: u32, first_token: u64) -> Pool {
+        Pool { is_on_demand: true, ..Pool::new(endpoint, 0, weight_per_minute, first_token) }
     }
 
     /// Whether at least one connection for orders is open.
@@ -241,12 +261,15 @@ impl Pool {
 
     /// The connection is worthless; what it carried is lost.
     fn fail(&mut self, index: usize, now_ns: Nanos, random: &mut Random, error: &io::Error) {
+        let line = &mut self.lines[index];
+        if self.is_on_demand && line.is_idle() {
+            return line.close();
+        }
         self.trouble = error.to_string();
         self.endpoint.ask_address();
-        let line = &mut self.lines[index];
         line.connection = None;
         line.reader.reset();
-        line.deadline_ns = now_ns + line.backoff.failed(random);
+        line.deadline_ns = now_ns + line.backoff.failed(random, LONGEST_NS);
         if let Some(purpose) = line.pending.take().and_then(|pending| pending.purpose) {
             self.lose(purpose);
         }
@@ -260,9 +283,10 @@ impl Pool {
     /// Time passed: connect, give up, keep warm.
     pub(super) fn tick(&mut self, now_ns: Nanos, poller: &Poller, random: &mut Random) {
         for index in 0..self.lines.len() {
+            let is_needed = !self.is_on_demand || !self.query_queue.is_empty();
             let line = &mut self.lines[index];
             match (&line.connection, &line.pending) {
-                (None, _) if now_ns >= line.deadline_ns => {
+                (None, _) if now_ns >= line.deadline_ns && is_needed => {
                     let opened = self.open(index, now_ns, poller);
                     if let Err(error) = opened {
                         self.fail(index, now_ns, random, &error);
@@ -273,6 +297,13 @@ impl Pool {
                 }
                 (Some(_), Some(pending)) if now_ns >= pending.deadline_ns => {
                     self.fail(index, now_ns, random, &io::ErrorKind::TimedOut.into());
+                }
+                (Some(_), None)
+                    if self.is_on_demand
+                        && line.is_idle()
+                        && now_ns - line.last_used_ns >= KEEP_WARM_NS =>
+                {
+                    line.close();
                 }
                 (Some(open), None)
                     if !open.is_connecting()

@@ -8,14 +8,16 @@
 
 use super::backoff::Random;
 use super::channel::{Heard, Link};
-use crate::binance::{Decoder, Requests};
+use super::talk::Manner;
+use super::voice::Voice;
 use crate::endpoint::Endpoint;
 use crate::net::Poller;
 use engine::event::Channel;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use values::{Nanos, VenueId};
+use std::sync::Arc;
+use values::{MarketId, Nanos, VenueId};
 
 /// Both connections listen for so long: longer than any frame is under way.
 const OVERLAP_NS: Nanos = 1_000_000_000;
@@ -27,12 +29,12 @@ const SEEN_MAX: usize = 100_000;
 pub(super) struct WsChannel {
     pub venue: VenueId,
     pub channel: Channel,
-    /// Another process holds this channel.
+    /// Nobody here holds this channel: another process does, or the venue has none for us.
     pub is_elsewhere: bool,
     live: Link,
     next: Option<Link>,
     endpoint: Endpoint,
-    path: String,
+    manner: Arc<Manner>,
     tokens: [u64; 2],
     life_ns: Nanos,
     /// When the live connection is to be replaced.
@@ -40,6 +42,8 @@ pub(super) struct WsChannel {
     /// Hashes of what the old connection brought while both listen, and a while after.
     seen: HashSet<u64>,
     seen_until_ns: Nanos,
+    /// The live connection took another's place, and the core has to know of it.
+    is_new: bool,
     pub renewals: u64,
     pub failures: u64,
 }
@@ -49,10 +53,10 @@ impl WsChannel {
         venue: VenueId,
         channel: Channel,
         first_token: u64,
-        (endpoint, path): (Endpoint, String),
+        (endpoint, manner): (Endpoint, Arc<Manner>),
         life_ns: Nanos,
     ) -> WsChannel {
-        let live = Link::new(channel, first_token, endpoint.clone(), path.clone());
+        let live = Link::new(channel, first_token, endpoint.clone(), Arc::clone(&manner));
         WsChannel {
             venue,
             channel,
@@ -60,12 +64,13 @@ impl WsChannel {
             live,
             next: None,
             endpoint,
-            path,
+            manner,
             tokens: [first_token, first_token + 1],
             life_ns,
             renew_ns: Nanos::MAX,
             seen: HashSet::new(),
             seen_until_ns: 0,
+            is_new: false,
             renewals: 0,
             failures: 0,
         }
@@ -80,9 +85,30 @@ impl WsChannel {
         self.is_elsewhere || self.is_up()
     }
 
-    /// Why it is not up; empty while it is.
+    /// Why it is not up, or what the venue refuses; empty without either.
     pub(super) fn trouble(&self) -> &str {
-        &self.live.trouble
+        if self.live.trouble.is_empty() { &self.live.refusal } else { &self.live.trouble }
+    }
+
+    /// Whether the venue refuses a subscription.
+    pub(super) fn is_refused(&self) -> bool {
+        !self.live.refusal.is_empty()
+    }
+
+    /// The venue has refused something.
+    #[cold]
+    pub(super) fn refused(&mut self, why: String) {
+        self.live.refusal = why;
+    }
+
+    /// Asks for a book anew. An error means that the live connection is to be dropped.
+    pub(super) fn renew_book(
+        &mut self,
+        market: MarketId,
+        poller: &Poller,
+        random: &mut Random,
+    ) -> io::Result<()> {
+        self.live.renew_book(market, poller, random)
     }
 
     /// The venue is going to close: a new connection is opened before it does.
@@ -103,9 +129,9 @@ impl WsChannel {
             return Ok(());
         }
         if self.next.is_none() && self.live.is_up() && now_ns >= self.renew_ns {
-            let (endpoint, path) = (self.endpoint.clone(), self.path.clone());
+            let (endpoint, manner) = (self.endpoint.clone(), Arc::clone(&self.manner));
             let token = self.tokens[usize::from(self.live.token == self.tokens[0])];
-            self.next = Some(Link::new(self.channel, token, endpoint, path));
+            self.next = Some(Link::new(self.channel, token, endpoint, manner));
         }
         if let Some(next) = &mut self.next {
             if next.is_up() {
@@ -126,6 +152,7 @@ impl WsChannel {
     fn replace(&mut self, now_ns: Nanos, random: &mut Random) {
         let Some(next) = self.next.take() else { return };
         self.live = next;
+        self.is_new = self.manner.begins_anew;
         self.seen_until_ns = now_ns + OVERLAP_NS;
         self.renewals += 1;
         self.plan(now_ns, random);
@@ -190,17 +217,21 @@ impl WsChannel {
         (now_ns, core_ns): (Nanos, Nanos),
         poller: &Poller,
         random: &mut Random,
-        user: &mut (Requests, Decoder),
+        voice: &mut Voice,
     ) -> io::Result<Option<Heard<'_>>> {
+        if core::mem::take(&mut self.is_new) {
+            return Ok(Some(Heard::Up));
+        }
         loop {
-            match self.live.next_heard((now_ns, core_ns), poller, random, user)? {
+            match self.live.next_heard((now_ns, core_ns), poller, random, voice)? {
                 None => break,
                 Some(Heard::Up) => {
                     self.plan(now_ns, random);
                     return Ok(Some(Heard::Up));
                 }
                 Some(Heard::Heartbeat) => return Ok(Some(Heard::Heartbeat)),
-                Some(Heard::Frame(_)) if self.next.is_none() && self.seen.is_empty() => {}
+                Some(Heard::Frame(_))
+                    if self.manner.begins_anew || self.next.is_none() && self.seen.is_empty() => {}
                 Some(Heard::Frame(bytes)) => {
                     let mut hasher = DefaultHasher::new();
                     bytes.hash(&mut hasher);
@@ -217,7 +248,7 @@ impl WsChannel {
         }
         if let Some(next) = &mut self.next
             && !next.is_up()
-            && let Err(error) = next.next_heard((now_ns, core_ns), poller, random, user)
+            && let Err(error) = next.next_heard((now_ns, core_ns), poller, random, voice)
         {
             next.drop_connection(now_ns, random, &error);
         }

@@ -6,7 +6,8 @@
 use super::machine::{LoopError, Machine};
 use super::performing::encode;
 use super::records::Records;
-use crate::binance::{Decoder, Requests};
+use super::voice::Voice;
+use crate::binance::Requests;
 use crate::core::Core;
 use crate::input::Input;
 use crate::net::monotonic_ns;
@@ -20,7 +21,7 @@ use values::{Nanos, VenueId};
 /// A core on a journal, fed by hand.
 pub(super) struct Session {
     machine: Machine,
-    users: Vec<(Requests, Decoder)>,
+    voices: Vec<Voice>,
     request: Vec<u8>,
     /// Outputs of the last input.
     pub(super) outputs: Vec<Output>,
@@ -38,17 +39,17 @@ impl Session {
         now_ns: Nanos,
     ) -> Result<Session, LoopError> {
         let (mut journal, _) = Writer::open(dir, journal::Options::default())?;
-        let users = requests
+        let voices = requests
             .into_iter()
             .enumerate()
-            .map(|(index, requests)| (requests, Decoder::for_venue(&config, VenueId(index as u8))))
+            .map(|(index, requests)| Voice::trading(requests, &config, VenueId(index as u8)))
             .collect();
         let bytes = serde_json::to_vec(&config).expect("plain data always encodes");
         journal.append(now_ns, Input::Config(&bytes).kind(), &[&bytes])?;
         let core = Core::new(config).map_err(LoopError::Config)?;
         Ok(Session {
             machine: Machine::new(Records::Own { journal, core }, now_ns),
-            users,
+            voices,
             request: Vec::with_capacity(1024),
             outputs: Vec::with_capacity(256),
         })
@@ -71,7 +72,7 @@ impl Session {
         let mut order_ns = None;
         for output in &self.machine.outputs {
             let config = self.machine.records.core().engine().config();
-            let encoded = encode(output, config, &self.users, now_ns, &mut self.request);
+            let encoded = encode(output, config, &self.voices, now_ns, &mut self.request);
             if let (Some((_, Purpose::Place(_))), None) = (encoded, order_ns) {
                 order_ns = Some(monotonic_ns() - start_ns);
             }

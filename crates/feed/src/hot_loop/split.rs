@@ -79,8 +79,8 @@ impl Turn {
                 self.join(entry.seq)?;
                 continue;
             }
-            let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
-            perform(machine, pools, poller, random, users, request, wants_reconnect, None);
+            let Turn { pools, machine, poller, random, voices, request, wishes, .. } = self;
+            perform(machine, pools, poller, random, voices, request, wishes, None);
             machine.outputs.clear();
             if let Some(venue) = entry.ends_user_stream {
                 let error = std::io::Error::other("the venue ended the user stream");
@@ -116,7 +116,7 @@ impl Turn {
 
     /// Sends the orders that the own core decided and `risk` let pass.
     fn send_agreed(&mut self) {
-        let Turn { machine, pools, poller, random, users, request, .. } = self;
+        let Turn { machine, pools, poller, random, voices, request, .. } = self;
         let core_ns = machine.now_ns();
         let Link::Execution(link) = &mut machine.link else { return };
         let engine = machine.records.core().engine();
@@ -128,7 +128,7 @@ impl Turn {
                 continue;
             }
             let output = Output::Place(order);
-            let encoded = encode(&output, engine.config(), users, ts_ns, request);
+            let encoded = encode(&output, engine.config(), voices, ts_ns, request);
             let (venue, purpose) = encoded.expect("a new order is a request");
             let now_ns = monotonic_ns();
             if told.tick_ns > 0 {

@@ -8,8 +8,9 @@ use super::measure::Paper;
 use super::performing::encode;
 use super::records::Records;
 use super::session::Session;
+use super::voice::Voice;
 use super::{recovery, replica_of};
-use crate::binance::{Decoder, Requests};
+use crate::binance::Requests;
 use crate::core::Core;
 use crate::input::Input;
 use crate::stage::{Ends, Orders, Socket, Stage};
@@ -52,6 +53,7 @@ fn config() -> CoreConfig {
             breaker_backoff_ns: 500_000_000,
             breaker_backoff_ns_max: 8_000_000_000,
             protocol: Protocol::default(),
+            is_data_only: false,
         }],
         markets: vec![MarketConfig {
             venue: 0,
@@ -133,7 +135,7 @@ fn record(dir: &Path) {
 
 /// The requests of all new orders of a journal, as one process sends them.
 fn fused_orders(dir: &Path) -> Vec<Vec<u8>> {
-    let users = [(requests(), Decoder::for_venue(&config(), VenueId(0)))];
+    let users = [Voice::trading(requests(), &config(), VenueId(0))];
     let mut found = Vec::new();
     recovery::replay_seen(dir, |core, _, ts_ns, _, outputs| {
         for output in outputs.iter().filter(|output| matches!(output, Output::Place(_))) {
@@ -228,7 +230,7 @@ impl Rig {
             }
         }
         let Link::Execution(link) = &mut machine.link else { panic!("no execution") };
-        let users = [(requests(), Decoder::for_venue(&config(), VenueId(0)))];
+        let users = [Voice::trading(requests(), &config(), VenueId(0))];
         while let Some((order, ts_ns, _)) = link.agreed.pop_front() {
             let mut bytes = Vec::new();
             let engine = machine.records.core().engine();

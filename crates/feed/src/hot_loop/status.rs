@@ -121,6 +121,8 @@ struct Venue<'a> {
     is_market_up: bool,
     is_connected: bool,
     is_halted: bool,
+    /// Only market data is taken from it.
+    is_data_only: bool,
     breaker: &'static str,
     breaker_trips: u64,
     order_rate_per_second: u32,
@@ -359,13 +361,15 @@ fn venue_status<'a>(
     let gaps = sum(|c| c.gaps);
     let is_breaker_open = engine.breaker(id) != BreakerState::Closed;
     let monotonic = monotonic_ns();
+    let is_connected = pool.is_connected() || engine.is_data_only(id);
     let (health, reasons) = judge(&Facts {
         is_banned: pool.budget.is_banned(monotonic),
-        is_connected: pool.is_connected() && channels[index * 2].is_up_or_elsewhere(),
+        is_connected: is_connected && channels[index * 2].is_up_or_elsewhere(),
         is_user_up: engine.is_user_up(id),
         is_stale: engine.freshness(id) == Freshness::Stale,
         is_breaker_open,
         is_reconciled: engine.is_reconciled(id),
+        is_refused: channels[index * 2].is_refused(),
         is_resyncing: markets().any(|market| market.status() != MarketStatus::Live),
         is_throttled: pool.budget.is_held(monotonic) || engine.is_held(id, now_ns),
         gaps_in_window: watch.gaps.observe(monotonic, gaps),
@@ -385,8 +389,9 @@ fn venue_status<'a>(
         is_reconciled: engine.is_reconciled(id),
         is_user_up: engine.is_user_up(id),
         is_market_up: channels[index * 2].is_up_or_elsewhere(),
-        is_connected: pool.is_connected(),
+        is_connected,
         is_halted: engine.is_halted(id),
+        is_data_only: engine.is_data_only(id),
         breaker: match engine.breaker(id) {
             BreakerState::Closed => "closed",
             BreakerState::HalfOpen { .. } => "half_open",

@@ -1,20 +1,21 @@
 //! Sockets, commands and time in; orders out. One thread, and nothing on it ever waits but epoll.
 
 use super::backoff::Random;
-use super::channel::{Heard, market_streams};
+use super::channel::Heard;
 use super::command::{self, Reply};
+use super::connecting::{Reached, reach, refusal};
 use super::gate::Held;
 use super::health::Gaps;
 use super::machine::{LoopError, Machine};
-use super::performing::perform;
+use super::performing::{ChannelWish, perform};
 use super::pool::Pool;
 use super::promotion::Promoted;
 use super::records::Records;
 use super::renewal::WsChannel;
 use super::status::{self, Turns};
 use super::strategies::{Doors, messages};
+use super::voice::Voice;
 use super::{Message, Options, Shared, VenueAccess};
-use crate::binance::{Decoder, Requests};
 use crate::clock_offset::ClockOffset;
 use crate::input::{Commanded, Input};
 use crate::net::{Poller, Ready, Waker, monotonic_ns, wall_ns};
@@ -34,12 +35,12 @@ const STOP_WAIT_NS: Nanos = 2_000_000_000;
 const FRAMES_PER_TURN: usize = 128;
 
 const WAKER_TOKEN: u64 = 0;
-const CHANNEL_TOKENS: u64 = 1;
-const POOL_TOKENS: u64 = 1_000;
+pub(super) const CHANNEL_TOKENS: u64 = 1;
+pub(super) const POOL_TOKENS: u64 = 1_000;
 /// Sockets of strategies; beyond any pool's.
 const DOOR_TOKENS: u64 = 1 << 32;
 /// Tokens of one venue's pool.
-const POOL_STRIDE: u64 = 100;
+pub(super) const POOL_STRIDE: u64 = 100;
 /// Sockets between the stages: read in each turn, so that being woken is enough.
 const LINK_TOKEN: u64 = u64::MAX;
 
@@ -55,7 +56,7 @@ pub(super) struct Turn {
     pub(super) machine: Machine,
     pub(super) channels: Vec<WsChannel>,
     pub(super) pools: Vec<Pool>,
-    pub(super) users: Vec<(Requests, Decoder)>,
+    pub(super) voices: Vec<Voice>,
     watches: Vec<Watch>,
     doors: Doors,
     /// What a strategy has said in this turn; kept between turns.
@@ -63,7 +64,7 @@ pub(super) struct Turn {
     pub(super) poller: Poller,
     pub(super) random: Random,
     pub(super) request: Vec<u8>,
-    pub(super) wants_reconnect: Vec<VenueId>,
+    pub(super) wishes: Vec<ChannelWish>,
     /// Outputs of the answers that are read at once; kept between turns.
     pub(super) answers: Vec<Output>,
     pub(super) messages: Receiver<Message>,
@@ -113,38 +114,14 @@ impl Turn {
             poller.watch(fd, LINK_TOKEN, false)?;
         }
         let config = machine.records.core().engine().config();
-        let (mut channels, mut pools, mut users) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, venue) in venues.into_iter().enumerate() {
-            let id = VenueId(index as u8);
-            let token = CHANNEL_TOKENS + index as u64 * 4;
-            let life_ns = options.connection_life_ns;
-            let streams = market_streams(config, id);
-            let user_path = "/ws-api/v3".to_owned();
-            let (ws, ws_api) = (venue.stream, venue.ws_api);
-            channels.push(WsChannel::new(id, Channel::Market, token, (ws, streams), life_ns));
-            channels.push(WsChannel::new(
-                id,
-                Channel::User,
-                token + 2,
-                (ws_api, user_path),
-                life_ns,
-            ));
-            let first = POOL_TOKENS + index as u64 * POOL_STRIDE;
-            pools.push(Pool::new(
-                venue.rest,
-                options.order_connections,
-                options.weight_per_minute,
-                first,
-            ));
-            users.push((venue.requests, Decoder::for_venue(config, id)));
-        }
+        let Reached { mut channels, pools, voices } = reach(config, venues, &options);
         let sockets: &[_] = match machine.records {
             Records::Own { .. } => &options.strategy_sockets,
             Records::Followed(_) => &[],
         };
         let doors = Doors::open(sockets, DOOR_TOKENS, &poller)?;
         for channel in &mut channels {
-            channel.is_elsewhere = !machine.link.holds(channel.channel);
+            channel.is_elsewhere |= !machine.link.holds(channel.channel);
         }
         let now_ns = monotonic_ns();
         Ok(Turn {
@@ -162,11 +139,11 @@ impl Turn {
             machine,
             channels,
             pools,
-            watches: users.iter().map(|_| Watch::default()).collect(),
-            users,
+            watches: voices.iter().map(|_| Watch::default()).collect(),
+            voices,
             poller,
             request: Vec::with_capacity(1024),
-            wants_reconnect: Vec::new(),
+            wishes: Vec::new(),
             answers: Vec::with_capacity(256),
             messages,
             waker,
@@ -326,16 +303,7 @@ impl Turn {
         let now_ns = monotonic_ns();
         let index = ((event.token - POOL_TOKENS) / POOL_STRIDE) as usize;
         let Turn {
-            pools,
-            machine,
-            poller,
-            random,
-            users,
-            request,
-            wants_reconnect,
-            answers,
-            watches,
-            ..
+            pools, machine, poller, random, voices, request, wishes, answers, watches, ..
         } = self;
         if event.is_writable {
             pools[index].on_writable(event.token, now_ns, poller, random);
@@ -367,7 +335,7 @@ impl Turn {
             watches[index].clock.observe(machine.now_ns(), time_ms.saturating_mul(1_000_000));
         }
         *answers = std::mem::replace(&mut machine.outputs, outputs);
-        perform(machine, pools, poller, random, users, request, wants_reconnect, None);
+        perform(machine, pools, poller, random, voices, request, wishes, None);
         self.send_waiting(index);
         Ok(())
     }
@@ -386,12 +354,13 @@ impl Turn {
             channels,
             machine,
             pools,
-            users,
+            voices,
             poller,
             random,
             request,
-            wants_reconnect,
+            wishes,
             watches,
+            shared,
             ..
         } = self;
         let at = &mut channels[index];
@@ -399,23 +368,33 @@ impl Turn {
         let is_market = channel == Channel::Market;
         for _ in 0..FRAMES_PER_TURN {
             let start_ns = monotonic_ns();
-            let user = &mut users[venue.index()];
-            let input =
-                match at.next_heard((start_ns, machine.clock.at(start_ns)), poller, random, user) {
-                    Ok(None) => return Ok(false),
-                    Ok(Some(Heard::Up)) => Input::ChannelUp { venue, channel },
-                    Ok(Some(Heard::Heartbeat)) => Input::Heartbeat { venue, channel },
-                    Ok(Some(Heard::Frame(bytes))) => Input::Frame { venue, channel, bytes },
-                    Err(error) => {
-                        self.channel_down(index, &error)?;
-                        return Ok(false);
-                    }
-                };
+            let voice = &mut voices[venue.index()];
+            let input = match at.next_heard(
+                (start_ns, machine.clock.at(start_ns)),
+                poller,
+                random,
+                voice,
+            ) {
+                Ok(None) => return Ok(false),
+                Ok(Some(Heard::Up)) => Input::ChannelUp { venue, channel },
+                Ok(Some(Heard::Heartbeat)) => Input::Heartbeat { venue, channel },
+                Ok(Some(Heard::Frame(bytes))) => Input::Frame { venue, channel, bytes },
+                Err(error) => {
+                    self.channel_down(index, &error)?;
+                    return Ok(false);
+                }
+            };
             machine.take(machine.clock.at(start_ns), &input)?;
             let is_closing =
                 machine.records.core().is_closing() && matches!(input, Input::Frame { .. });
+            let refusal = refusal(machine.records.core(), &input);
             if is_closing && is_market {
                 at.renew();
+            }
+            if let Some(why) = refusal {
+                let name = &machine.records.core().engine().config().venues[venue.index()].name;
+                shared.note(format!("{name}: {why}"));
+                at.refused(why);
             }
             if is_market && machine.records.core().stamped_ns() > 0 {
                 let stamped_ns = machine.records.core().stamped_ns();
@@ -423,7 +402,7 @@ impl Turn {
             }
             let start_ns = is_market.then_some(start_ns);
             loop {
-                perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+                perform(machine, pools, poller, random, voices, request, wishes, start_ns);
                 if !machine.answer()? {
                     break;
                 }
@@ -464,10 +443,10 @@ impl Turn {
         input: &Input<'_>,
     ) -> Result<(), LoopError> {
         self.machine.take(self.machine.now_ns(), input)?;
-        let Turn { pools, machine, poller, random, users, request, wants_reconnect, .. } = self;
-        perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+        let Turn { pools, machine, poller, random, voices, request, wishes, .. } = self;
+        perform(machine, pools, poller, random, voices, request, wishes, start_ns);
         while machine.answer()? {
-            perform(machine, pools, poller, random, users, request, wants_reconnect, start_ns);
+            perform(machine, pools, poller, random, voices, request, wishes, start_ns);
         }
         Ok(())
     }
@@ -484,9 +463,8 @@ impl Turn {
                 self.take(None, &Input::Withdrawn { venue, purpose })?;
             }
         }
-        while let Some(venue) = self.wants_reconnect.pop() {
-            let error = std::io::Error::other("the core asked for a new connection");
-            self.channel_down(venue.index() * 2, &error)?;
+        while let Some(wish) = self.wishes.pop() {
+            self.grant(wish)?;
         }
         Ok(())
     }
@@ -549,8 +527,8 @@ impl Turn {
         self.take(None, &Input::Timer)?;
         self.tend_link(now_ns);
         self.machine.gate.want(self.machine.records.last_seq());
-        for (watch, user) in self.watches.iter().zip(&mut self.users) {
-            user.0.correct_clock(watch.clock.correction_ns());
+        for (watch, voice) in self.watches.iter().zip(&mut self.voices) {
+            voice.correct_clock(watch.clock.correction_ns());
         }
         for pool in &mut self.pools {
             pool.tick(now_ns, &self.poller, &mut self.random);

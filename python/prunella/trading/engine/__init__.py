@@ -43,6 +43,7 @@ def core_config(
     execution: ExecutionSettings | None = None,
     limits: LimitSettings | None = None,
     reconcile_every_ns: int = _RECONCILE_EVERY_NS,
+    data_only: Mapping[str, str] | None = None,
 ) -> bytes:
     """Settings in, the JSON of the core's `CoreConfig` out: raw integers, tables by index.
 
@@ -59,6 +60,8 @@ def core_config(
         execution: How orders are routed and kept; the defaults when not given.
         limits: Limits beyond those of single markets; without them there are none.
         reconcile_every_ns: Time between two comparisons with each venue; 0 for never.
+        data_only: Venues of which only market data is used, with the decoder's name of their
+            protocol; all others are traded with.
 
     Raises:
         ValueError: A market names a venue that is not there, a strategy an instrument that is not
@@ -78,7 +81,7 @@ def core_config(
             raise ValueError(f"markets: {each[1]!r} is there twice at venue {each[0]!r}")
     config: dict[str, object] = {
         "run": run,
-        "venues": [limits.raw(name) for name, limits in venues.items()],
+        "venues": _venues(venues, data_only or {}),
         "instruments": instruments,
         "markets": [_market(names, instruments, market) for market in markets],
         "strategies": [
@@ -93,6 +96,18 @@ def core_config(
             venues=names, instruments=instruments, strategies=list(strategies)
         )
     return json.dumps(config, indent=2).encode()
+
+
+def _venues(
+    venues: Mapping[str, VenueLimits], data_only: Mapping[str, str]
+) -> list[dict[str, object]]:
+    primary = next(iter(venues))
+    if primary in data_only:
+        raise ValueError(
+            f"venues: the first is the primary, which is traded with; of {primary!r} only market "
+            "data is used"
+        )
+    return [limits.raw(name, protocol=data_only.get(name, "")) for name, limits in venues.items()]
 
 
 def _strategy(name: str, kind: StrategySettings, *, instruments: list[str]) -> dict[str, object]:

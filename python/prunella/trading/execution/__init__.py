@@ -7,6 +7,7 @@ import msgspec
 from prunella.trading.market import at_least
 
 _MS = 1_000_000
+_DATA_STALE_MS = 3_000
 _RESENDS_MAX = 10
 
 
@@ -14,7 +15,8 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Limits towards one venue.
 
     Attributes:
-        stale_after_ms: Market data older than this stops trading there.
+        stale_after_ms: Market data older than this stops trading there. A venue of market data
+            alone is asked once a second whether it lives, so there it is at least 3,000.
         receive_window_ms: For how long the venue accepts a request after its timestamp. An order
             of unknown fate is believed lost only after this, so shorter means known sooner.
         order_rate_per_second: New orders a second.
@@ -41,11 +43,20 @@ class VenueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError(f"receive_window_ms: expected at most 60000, found {found}")
         at_least("breaker_backoff_ms_max", self.breaker_backoff_ms_max, self.breaker_backoff_ms)
 
-    def raw(self, name: str) -> dict[str, object]:
-        """The core's form for the venue called `name`: nanoseconds."""
-        return {
+    def raw(self, name: str, *, protocol: str = "") -> dict[str, object]:
+        """The core's form for the venue called `name`: nanoseconds.
+
+        Args:
+            name: What we call it.
+            protocol: The decoder's name, where only market data is used.
+        """
+        data = {"protocol": protocol, "is_data_only": True} if protocol else {}
+        stale_after_ms = (
+            max(self.stale_after_ms, _DATA_STALE_MS) if protocol else self.stale_after_ms
+        )
+        return data | {
             "name": name,
-            "stale_after_ns": self.stale_after_ms * _MS,
+            "stale_after_ns": stale_after_ms * _MS,
             "receive_window_ns": self.receive_window_ms * _MS,
             "order_rate_per_second": self.order_rate_per_second,
             "breaker_failures": self.breaker_failures,

@@ -142,6 +142,7 @@ def _venue(
         "reconciled": venue["is_reconciled"],
         "user_stream": venue["is_user_up"],
         "halted": venue["is_halted"],
+        "data_only": venue["is_data_only"],
         "breaker": venue["breaker"],
         "breaker_trips": venue["breaker_trips"],
         "order_rate_per_second": venue["order_rate_per_second"],
@@ -262,17 +263,14 @@ def _hop_metrics(stage: Status) -> Iterator[str]:
 
 def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator[str]:
     label = f'venue="{venue["name"]}"'
+    yield from _feed_metrics(venue, label, since_ns=since_ns)
+    if venue["is_data_only"]:
+        return
     values: dict[str, float] = {
         "engine_active_venue": int(is_active),
-        "venue_state": _VENUE_STATES[venue["state"]],
-        "venue_health": _HEALTH[venue["health"]],
         "venue_reconciled": int(venue["is_reconciled"]),
         "venue_request_weight": venue["used_weight"],
         "venue_timestamps_refused_total": venue["timestamps_refused"],
-        "venue_frames_total": venue["frames"],
-        "venue_gaps_total": venue["gaps"],
-        "venue_resyncs_total": venue["resyncs"],
-        "venue_malformed_total": venue["malformed"],
         "orders_submitted_total": venue["submitted"],
         "orders_acknowledged_total": venue["acknowledged"],
         "orders_filled_total": venue["filled"],
@@ -282,21 +280,42 @@ def _venue_metrics(venue: Status, *, is_active: bool, since_ns: int) -> Iterator
         "circuit_breaker_state": _BREAKER_STATES[venue["breaker"]],
         "circuit_breaker_trips_total": venue["breaker_trips"],
     }
-    if venue["feed_age_ns"] is not None:
-        # The status may be a tenth of a second old; the feed has aged since.
-        values["venue_feed_age_seconds"] = (venue["feed_age_ns"] + since_ns) / 1e9
-    if venue["clock_offset_ns"] is not None:
-        values["venue_clock_offset_seconds"] = venue["clock_offset_ns"] / 1e9
     for name, value in values.items():
         yield f"{name}{{{label}}} {value}"
-    for reason in venue["reasons"]:
-        yield f'venue_health_reason{{{label},reason="{reason}"}} 1'
     for outcome, count in venue["requests"].items():
         yield f'order_requests_total{{{label},outcome="{outcome}"}} {count}'
     for reflex, count in venue["reflexes"].items():
         yield f'reflex_total{{{label},reflex="{reflex}"}} {count}'
     name = "order_placement_latency_milliseconds"
     yield from _histogram(name, label, venue["placement"], unit_ns=1_000_000)
+
+
+def _feed_metrics(venue: Status, label: str, *, since_ns: int) -> Iterator[str]:
+    """What is known of the market data.
+
+    A venue that is only looked at has other names for what the healing plane acts upon: nothing is
+    at stake there, and it may be quiet for seconds.
+    """
+    frames, age = ("venue_frames_total", "venue_feed_age_seconds")
+    if venue["is_data_only"]:
+        frames, age = ("data_venue_frames_total", "data_venue_feed_age_seconds")
+    values: dict[str, float] = {
+        "venue_state": _VENUE_STATES[venue["state"]],
+        "venue_health": _HEALTH[venue["health"]],
+        "venue_gaps_total": venue["gaps"],
+        "venue_resyncs_total": venue["resyncs"],
+        "venue_malformed_total": venue["malformed"],
+        frames: venue["frames"],
+    }
+    if venue["feed_age_ns"] is not None:
+        # The status may be a tenth of a second old; the feed has aged since.
+        values[age] = (venue["feed_age_ns"] + since_ns) / 1e9
+    if venue["clock_offset_ns"] is not None:
+        values["venue_clock_offset_seconds"] = venue["clock_offset_ns"] / 1e9
+    for name, value in values.items():
+        yield f"{name}{{{label}}} {value}"
+    for reason in venue["reasons"]:
+        yield f'venue_health_reason{{{label},reason="{reason}"}} 1'
 
 
 def _histogram(name: str, label: str, latency: Status, *, unit_ns: int) -> Iterator[str]:

@@ -331,21 +331,24 @@ def _hot_loop(
     Raises:
         ConfigError: The settings do not fit together, or a key or address cannot be used.
     """
-    key = read_venue_key(home.key("venue.key"))
+    try:
+        config = settings.core()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    key = msgspec.to_builtins(read_venue_key(home.key("venue.key")))
     venues = []
     for name in settings.venues:
         if name not in endpoints:
             raise ConfigError(f"venue {name}: expected an endpoint, found none")
-        venues.append(msgspec.to_builtins(endpoints[name]) | msgspec.to_builtins(key))
+        markets = [each for each in settings.markets() if each.venue == name]
+        raw = endpoints[name].raw([each.instrument.symbol for each in markets])
+        # The key is for nobody whose market data is public.
+        venues.append(raw if "talk" in raw else raw | key)
     doors = [
         (index, str(home.socket(f"strategy-{name}")))
         for index, (name, strategy) in enumerate(settings.strategies.items())
         if isinstance(strategy, PythonStrategy)
     ]
-    try:
-        config = settings.core()
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
     return HotLoop(
         config=config,
         venues=msgspec.json.encode(venues),

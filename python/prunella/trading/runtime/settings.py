@@ -218,6 +218,11 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             execution=self.execution,
             limits=self.limits,
             reconcile_every_ns=round(self.reconcile_every_s * 1e9),
+            data_only={
+                name: endpoint.venue.facts.protocol
+                for name, endpoint in self.endpoints.items()
+                if endpoint.venue is not None
+            },
         )
 
     def markets(self) -> Iterator[MarketSettings]:

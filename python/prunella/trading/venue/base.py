@@ -66,6 +66,10 @@ class Venue(Protocol):
         """The messages that subscribe to book and trades, in order."""
         ...
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """The messages that bring one book anew, and no other; none where a request does."""
+        ...
+
     def snapshot_path(self, symbol: str) -> str | None:
         """The request that brings the whole book; `None` where the stream does."""
         ...

@@ -44,6 +44,11 @@ class Binance:
         del symbols
         return []
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """None: the request for the snapshot does it."""
+        del symbol
+        return []
+
     def snapshot_path(self, symbol: str) -> str | None:
         """The depth request with as many levels as its weight makes reasonable."""
         return f"{self._depth_path}?symbol={symbol.upper()}&limit={self._levels}"

@@ -59,6 +59,11 @@ class Bitstamp:
             for channel in (self._channel, "live_trades")
         ]
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """None: the request for the snapshot does it."""
+        del symbol
+        return []
+
     def snapshot_path(self, symbol: str) -> str | None:
         """The whole book; none for single orders, whose book stays partial."""
         if self._channel == "live_orders":

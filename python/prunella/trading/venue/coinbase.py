@@ -49,6 +49,15 @@ class Coinbase(Streamed):
             for channel in CHANNELS
         ]
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """Leaving the book's channel and joining it again."""
+        return [
+            msgspec.json.encode(
+                {"type": kind, "product_ids": [symbol], "channel": "level2"}
+            ).decode()
+            for kind in ("unsubscribe", "subscribe")
+        ]
+
     def is_refusal(self, frame: str) -> bool:
         """A message of type `error`."""
         return '"type":"error"' in frame

@@ -50,6 +50,14 @@ class Kraken(Streamed):
             for params in (book, trade)
         ]
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """Leaving the book's channel and joining it again."""
+        book = {"channel": "book", "symbol": [symbol], "depth": DEPTH}
+        return [
+            msgspec.json.encode({"method": method, "params": book}).decode()
+            for method in ("unsubscribe", "subscribe")
+        ]
+
     def is_refusal(self, frame: str) -> bool:
         """An answer without success."""
         return '"success":false' in frame

@@ -47,6 +47,14 @@ class Okx(Streamed):
         ]
         return [msgspec.json.encode({"op": "subscribe", "args": args}).decode()]
 
+    def book_renewal(self, symbol: str) -> list[str]:
+        """Leaving the book's channel and joining it again."""
+        args = [{"channel": "books", "instId": symbol}]
+        return [
+            msgspec.json.encode({"op": op, "args": args}).decode()
+            for op in ("unsubscribe", "subscribe")
+        ]
+
     def is_refusal(self, frame: str) -> bool:
         """An event `error`."""
         return '"event":"error"' in frame

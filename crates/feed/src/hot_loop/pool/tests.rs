@@ -20,17 +20,14 @@ struct Rig {
 
 impl Rig {
     fn new(listener: &TcpListener, order_lines: usize) -> Rig {
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let endpoint =
-            Endpoint::parse(&url, "http", &Trust::public(), SocketOptions::default()).unwrap();
-        let mut rig = Rig {
-            pool: Pool::new(endpoint, order_lines, 6_000, 10),
-            poller: Poller::new().unwrap(),
-            random: Random::new(1),
-            answered: Vec::new(),
-        };
+        let mut rig = Rig::over(Pool::new(endpoint(listener), order_lines, 6_000, 10));
         rig.until("connected", |rig| rig.pool.is_connected());
         rig
+    }
+
+    fn over(pool: Pool) -> Rig {
+        let (poller, random) = (Poller::new().unwrap(), Random::new(1));
+        Rig { pool, poller, random, answered: Vec::new() }
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&Rig) -> bool) {
@@ -61,6 +58,11 @@ impl Rig {
         let bytes = format!("POST /{} HTTP/1.1\r\n\r\n", path(purpose));
         self.pool.request(wall_ns(), purpose, bytes.as_bytes(), &self.poller, &mut self.random);
     }
+}
+
+fn endpoint(listener: &TcpListener) -> Endpoint {
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    Endpoint::parse(&url, "http", &Trust::public(), SocketOptions::default()).unwrap()
 }
 
 fn path(purpose: Purpose) -> String {
@@ -207,4 +209,21 @@ fn waiting_order_that_became_forbidden_never_leaves_and_its_cancel_does() {
     rig.until("the rest is answered", |rig| rig.answered.len() == 2);
     assert_eq!(rig.answered[1], (Purpose::Cancel(id(9)), 200));
     assert!(requests.try_iter().all(|request| !request.contains("/place/2 ")));
+}
+
+#[test]
+fn pool_on_demand_connects_for_a_request_and_lets_go_without_trouble() {
+    let (listener, requests) = venue(|_| Some(OK));
+    let mut rig = Rig::over(Pool::on_demand(endpoint(&listener), 6_000, 10));
+    let is_open = |rig: &Rig| rig.pool.lines[0].connection.is_some();
+    rig.pool.tick(wall_ns(), &rig.poller, &mut rig.random);
+    assert!(!is_open(&rig), "nothing was wanted");
+    let book = Purpose::Snapshot(values::MarketId(3));
+    for round in 1..=2 {
+        rig.request(book);
+        rig.until("answered", |rig| rig.answered.len() == round);
+        assert!(requests.recv().unwrap().contains("Snapshot"));
+        rig.until("closed", |rig| !is_open(rig));
+    }
+    assert_eq!((rig.pool.trouble.as_str(), rig.pool.lost.len()), ("", 0));
 }
