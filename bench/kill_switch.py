@@ -23,7 +23,6 @@ from prunella.trading.engine import replay
 from prunella.values import Home
 
 TRIES = 20
-OTHERS = ("healing", "agent-cpu", "agent-network", "agent-io", "agent-execution", "agent-http")
 
 
 def trading(stack: RunningStack, since: int) -> bool:
@@ -54,8 +53,7 @@ def measure(tries: int) -> tuple[list[int], int, int]:
         prepare(home)
         stack = start(home, settings, lambda *_: None)
         try:
-            for component in (*OTHERS, "watch", "bus"):
-                stack.supervisor.stop_process(component)
+            stack.leave_trading_alone()
             for _ in range(tries):
                 before = sent(stack)
                 stack.wait(lambda seen=before: trading(stack, seen), "an order", timeout_s=30)  # type: ignore[misc]

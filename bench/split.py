@@ -21,17 +21,6 @@ from prunella.evaluation.stack import RunningStack
 from prunella.values import Home
 
 ORDERS = 300
-OTHERS = (
-    "healing",
-    "agent-cpu",
-    "agent-network",
-    "agent-io",
-    "agent-execution",
-    "agent-http",
-    "watch",
-    "monitor",
-    "bus",
-)
 GOAL = "≤ 150 µs"
 
 
@@ -51,8 +40,7 @@ def measure(orders: int) -> dict[str, Any]:
         prepare(home)
         stack = start(home, settings, lambda *_: None)
         try:
-            for component in OTHERS:
-                stack.supervisor.stop_process(component)
+            stack.leave_trading_alone()
             stack.wait(lambda: _timed(stack) >= orders, f"{orders} orders", timeout_s=300)
             return _page(stack)
         finally:

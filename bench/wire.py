@@ -27,17 +27,6 @@ from prunella.trading.strategy import MarketMaker
 from prunella.values import Home
 
 ORDERS = 400
-OTHERS = (
-    "healing",
-    "agent-cpu",
-    "agent-network",
-    "agent-io",
-    "agent-execution",
-    "agent-http",
-    "watch",
-    "monitor",
-    "bus",
-)
 GOAL = "≤ 15 µs"
 VARIANTS: dict[str, dict[str, bool | int]] = {
     "wire to wire": {"cpu": 1, "busy_poll": True},
@@ -143,8 +132,7 @@ def measure(orders: int, loop: dict[str, bool | int]) -> Pairs:
         stack = start(home, settings, lambda *_: None)
         tap = Tap(port for name, port in stack.ports.items() if name.startswith("exchange"))
         try:
-            for component in OTHERS:
-                stack.supervisor.stop_process(component)
+            stack.leave_trading_alone()
             return _paired(stack, tap, orders)
         finally:
             tap.close()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import exchange_process
 import msgspec
 from exchange_process import API_KEY, SECRET, Exchange, free_port
 from prunella.control.client import SocketTarget
@@ -222,6 +223,17 @@ def running(
     finally:
         if engine.process is not None and engine.process.poll() is None:
             engine.kill()
+
+
+@contextlib.contextmanager
+def running_on_two(folder: Path, settings: TradingSettings) -> Iterator[Engine]:
+    """A ready engine over two exchanges, `primary` and `backup`."""
+    with contextlib.ExitStack() as stack:
+        exchanges = {}
+        for name in ("primary", "backup"):
+            (folder / name).mkdir()
+            exchanges[name] = stack.enter_context(exchange_process.running(folder / name))
+        yield stack.enter_context(running(folder, exchanges, settings))
 
 
 class _SystemClock:

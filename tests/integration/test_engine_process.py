@@ -51,15 +51,6 @@ METRICS = """
 """
 
 
-@pytest.fixture(name="exchange")
-def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
-    """A running exchange with a lively synthetic market."""
-    (tmp_path / "x").mkdir()
-    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
-    with exchange_process.running(tmp_path / "x", *arguments) as running:
-        yield running
-
-
 @pytest.fixture(name="engine")
 def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[Engine]:
     """A ready engine over it."""
@@ -428,7 +419,7 @@ def test_other_settings_on_the_same_journal_are_refused(
 ) -> None:
     """A run keeps its configuration; the message says what to do."""
     assert engine.stop() == 0
-    other = TradingSettings(venues=EAGER.venues, loss_max="5")
+    other = msgspec.structs.replace(EAGER, strategies={"another": EAGER.strategies["maker"]})
     changed = Engine(tmp_path, {"primary": exchange}, other).start()
     assert changed.process is not None
     assert changed.process.wait(timeout=10) != 0

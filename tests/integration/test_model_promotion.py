@@ -6,7 +6,6 @@ from pathlib import Path
 
 import command_line
 import engine_process
-import exchange_process
 import pytest
 from engine_process import Engine, wait_until
 from exchange_process import Exchange
@@ -35,15 +34,6 @@ kind = "onnx"
 quantity = "0.01"
 threshold = "0.5"
 """
-
-
-@pytest.fixture(name="exchange")
-def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
-    """A running exchange with a lively synthetic market."""
-    (tmp_path / "x").mkdir()
-    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
-    with exchange_process.running(tmp_path / "x", *arguments) as running:
-        yield running
 
 
 @pytest.fixture(name="engine")

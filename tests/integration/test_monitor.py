@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import exchange_process
 import pytest
 import zmq
-from engine_process import Engine, running, wait_until
+from engine_process import Engine, running_on_two, wait_until
 from exchange_process import free_port
 from prunella.control import Kill
 from prunella.control.curve import CurvePair, ensure_curve_pair, load_curve_pair
@@ -78,13 +77,8 @@ def first(listener: Subscriber, **wanted: Any) -> Event:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """An engine that trades on one real exchange process each."""
-    exchanges = {}
-    with contextlib.ExitStack() as stack:
-        for name in ("primary", "backup"):
-            folder = tmp_path / name
-            folder.mkdir()
-            exchanges[name] = stack.enter_context(exchange_process.running(folder))
-        yield stack.enter_context(running(tmp_path, exchanges, TradingSettings()))
+    with running_on_two(tmp_path, TradingSettings()) as engine:
+        yield engine
 
 
 def test_orders_fills_and_the_view_are_published(engine: Engine) -> None:

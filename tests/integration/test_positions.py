@@ -1,14 +1,11 @@
 """Positions of a real engine over a real exchange: two costs, fees, and what is at the venue."""
 
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import engine_process
-import exchange_process
 import msgspec
-import pytest
 from command_line import run
 from engine_process import Engine, wait_until
 from exchange_process import Exchange
@@ -29,15 +26,6 @@ EAGER = TradingSettings(
     },
     loop=LoopSettings(snapshot_every_s=0.5),
 )
-
-
-@pytest.fixture(name="exchange")
-def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
-    """A running exchange with a lively synthetic market."""
-    (tmp_path / "x").mkdir()
-    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
-    with exchange_process.running(tmp_path / "x", *arguments) as running:
-        yield running
 
 
 def _settle(engine: Engine) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import engine_process
-import exchange_process
 import pytest
 import zmq
 from engine_process import SplitEngine, wait_until
@@ -33,15 +32,6 @@ EAGER = TradingSettings(
     },
     loop=LoopSettings(snapshot_every_s=0.5),
 )
-
-
-@pytest.fixture(name="exchange")
-def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
-    """A running exchange with a lively synthetic market."""
-    (tmp_path / "x").mkdir()
-    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
-    with exchange_process.running(tmp_path / "x", *arguments) as running:
-        yield running
 
 
 @pytest.fixture(name="engine")

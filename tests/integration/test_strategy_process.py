@@ -1,11 +1,9 @@
 """A strategy in Python beside a live engine: it trades, and nothing it does hurts the engine."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import engine_process
-import exchange_process
 import pytest
 import strategy_process
 from engine_process import Engine, wait_until
@@ -33,15 +31,6 @@ class Mine(Strategy):
             price = (book.bid - 200 * ONE) // ONE * ONE
             self.buy(book.market, price=price, quantity=ONE // 1000)
 """
-
-
-@pytest.fixture(name="exchange")
-def fixture_exchange(tmp_path: Path) -> Iterator[Exchange]:
-    """A running exchange with a lively synthetic market."""
-    (tmp_path / "x").mkdir()
-    arguments = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
-    with exchange_process.running(tmp_path / "x", *arguments) as running:
-        yield running
 
 
 def _settings(folder: Path, then: str) -> PythonStrategy:

@@ -22,6 +22,20 @@ _HTTP_TIMEOUT_S = 0.5
 """A frozen process must not hold up the ones that answer."""
 
 
+BESIDE_TRADING = (
+    "healing",
+    "agent-cpu",
+    "agent-network",
+    "agent-io",
+    "agent-execution",
+    "agent-http",
+    "watch",
+    "monitor",
+    "bus",
+)
+"""Components without which a stack trades on."""
+
+
 class WaitedInVainError(UsageError):
     """A condition did not come true in time; says which."""
 
@@ -46,6 +60,11 @@ class RunningStack:
         self.supervisor = Supervisor(home)
         self.healing = HealingClient(home)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def leave_trading_alone(self) -> None:
+        """Stops everything but trading, so that a measurement is of trading."""
+        for component in BESIDE_TRADING:
+            self.supervisor.stop_process(component)
 
     def wait(self, condition: Callable[[], bool], what: str, *, timeout_s: float = 10.0) -> None:
         """Waits until the condition holds.

@@ -393,7 +393,13 @@ fn recover(
     snapshot::drop_after(dir, journal.last_seq())?;
     if let Some((core, told)) = replay(dir, true)? {
         recovery::check_config(core.engine().config(), &config)?;
-        return Ok((Machine::new(Records::Own { journal, core }, told.last_ns), told));
+        let commands = recovery::other_parameters(core.engine().config(), &config);
+        let mut machine = Machine::new(Records::Own { journal, core }, told.last_ns);
+        for commanded in commands {
+            let bytes = serde_json::to_vec(&commanded).expect("plain data always encodes");
+            machine.take(now_ns, &Input::Command(&bytes))?;
+        }
+        return Ok((machine, told));
     }
     let config = CoreConfig { run: (now_ns / 1_000_000_000) as u32, ..config };
     let bytes = serde_json::to_vec(&config).expect("plain data always encodes");

@@ -2,14 +2,15 @@
 
 use super::machine::LoopError;
 use crate::core::{Core, read_config};
-use crate::input::Input;
+use crate::input::{Commanded, Input};
 use engine::config::CoreConfig;
+use engine::event::Command;
 use engine::output::{Output, Reflex};
 use journal::Reader;
 use journal::snapshot::{self, Snapshot};
 use std::collections::VecDeque;
 use std::path::Path;
-use values::{Nanos, VenueId};
+use values::{Nanos, StrategyId, VenueId};
 
 /// What a replay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,6 +152,23 @@ fn restore_first(
     None
 }
 
+/// What sets the strategies' parameters as they are configured now, where a journal written with
+/// `before` has others: a person's change of the settings is an input like any other.
+pub(super) fn other_parameters(before: &CoreConfig, now: &CoreConfig) -> Vec<Commanded> {
+    let strategies = before.strategies.iter().zip(&now.strategies).enumerate();
+    strategies
+        .filter(|(_, (before, now))| before.kind != now.kind && now.kind.is_in_core())
+        .map(|(index, (_, now))| Commanded {
+            command: Command::SetParameters {
+                strategy: StrategyId(index as u8),
+                kind: now.kind.clone(),
+            },
+            actor: "settings".to_owned(),
+            reason: "started with these settings".to_owned(),
+        })
+        .collect()
+}
+
 /// Whether a journal written with `before` may be gone on with under `now`: all but the run's
 /// number, the limits and the strategies' parameters must be equal, because the state of the core
 /// depends on it.
@@ -158,7 +176,6 @@ pub(super) fn check_config(before: &CoreConfig, now: &CoreConfig) -> Result<(), 
     // Limits in force are the journal's: a looser file must not loosen them by a restart.
     let mut expected = now.without_limits();
     expected.run = before.run;
-    // Parameters are set by command as soon as the engine runs.
     for (strategy, known) in expected.strategies.iter_mut().zip(&before.strategies) {
         if strategy.kind.is_same_sort(&known.kind) && known.kind.is_in_core() {
             strategy.kind = known.kind.clone();

@@ -54,7 +54,6 @@ from prunella.telemetry.serve import Pages, StatusServer
 from prunella.trading.model import Registry, runtime_library
 from prunella.trading.risk import config_limits
 from prunella.trading.runtime.pages import Status, metrics_page, status_page, why_not_ready
-from prunella.trading.runtime.parameters import set_parameters
 from prunella.trading.runtime.settings import StageName, TradingSettings
 from prunella.trading.runtime.stages import stage_ends
 from prunella.trading.strategy import PythonStrategy
@@ -101,7 +100,6 @@ _RATE_WINDOW_NS = 1_000_000_000
 _FIRST_STATUS_NS = 5_000_000_000
 """The hot thread shows its state within a tenth of a second; later, promotions have to wait."""
 _FIRST_LOOK_S = 0.01
-_UNCHANGED = "PARAMETERS_SAME"
 _NOT_PERSONS = ("healing:", "agent")
 
 
@@ -168,7 +166,6 @@ class EngineService:
         self._loop.start()
         if self._takes_commands:
             self._promote_current()
-            self._adopt_parameters()
             self._control.start()
             self._door.start()
         _say("trading thread started")
@@ -209,16 +206,6 @@ class EngineService:
         text = self._loop.status()
         raw: Status = msgspec.json.decode(text) if text else {}
         return raw
-
-    def _adopt_parameters(self) -> None:
-        """After a restart: parameters of strategies are those of the settings, whoever set them."""
-        for name, strategy in self._settings.strategies.items():
-            if isinstance(strategy, PythonStrategy):
-                continue
-            command = set_parameters(name, strategy)
-            reply = self._order(command, actor="settings", reason="started with these settings")
-            if reply.code != _UNCHANGED:
-                _say(f"parameters of {name} as in the settings: {reply.code} {reply.message}")
 
     def _compare_limits(self) -> None:
         """After a restart with other limits in the settings: tighter ones hold, looser ones do not.
