@@ -6,7 +6,7 @@ use crate::{Evidence, Metric};
 /// quiet everywhere else must not drown it.
 const LOUDEST: usize = 3;
 /// What one metric says alone counts so much: a leak shows nowhere else.
-const ALONE: f64 = 0.6;
+const ALONE: f64 = 0.7;
 /// The share of the past beyond which the whole's own tail begins.
 const SHARE: f64 = 0.01;
 const SHARE_SURPRISE: f64 = 4.605_170_185_988_091;
@@ -15,9 +15,9 @@ const PRIOR_EXCESS: f64 = 1.5;
 const PRIOR_COUNT: f64 = 4.0;
 /// The detectors' own surprise counts this much beside the whole's.
 const ABSOLUTE: f64 = 0.65;
-/// What lasts counts this much beside what is now; it halves with every sample.
+/// What lasts counts this much beside what is now; of it this share is the newest sample.
 const LASTING: f64 = 0.3;
-const LASTING_WEIGHT: f64 = 0.5;
+const LASTING_WEIGHT: f64 = 0.4;
 const LASTING_MAX: f64 = 60.0;
 /// Who looks more often sees more by chance: nats to subtract for each e-fold, of `PERIOD_S`.
 const HASTE: f64 = 0.5;
@@ -29,8 +29,8 @@ const ALARM: f64 = 10.0;
 const BAR_STEP: f64 = 0.15;
 const BAR_MAX: f64 = 2.0;
 const BAR_S: f64 = 604_800.0;
-/// What was told is not told again unless it is louder than what is left of it: it halves in half
-/// a day, and not before a few samples.
+/// What was told is not told again unless it is louder than what is left of it: it halves in an
+/// hour, and not before a few samples.
 const HABIT_S: f64 = 3_600.0;
 const HABIT_SAMPLES: f64 = 3.0;
 /// What is not told again stays below the alarm by so many nats.

@@ -37,7 +37,7 @@ const STEP: f64 = 0.01;
 /// Least distance of the two quantiles.
 const APART: f64 = 0.05;
 /// Added to sizes, so that 0 has a logarithm and small ones are alike.
-const GRAIN: f64 = 0.2;
+const GRAIN: f64 = 0.5;
 
 /// The upper tail of one statistic.
 #[derive(Clone, Copy, Debug, Default)]

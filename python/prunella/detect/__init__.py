@@ -4,7 +4,7 @@
     >>> from prunella.detect import Detector
     >>> rng = np.random.default_rng(7)
     >>> rows = rng.normal(size=(3000, 2)) + [50.0, 10.0]
-    >>> rows[2000] += [0.0, 12.0]
+    >>> rows[2000] += [0.0, 20.0]
     >>> detector = Detector(2, 60.0, metrics=["cpu", "queue"])
     >>> told = []
     >>> for t, row in enumerate(rows):
