@@ -25,9 +25,18 @@ pub struct Balance {
     moved: i128,
     /// Fills that were paid with it, each rounded by the venue.
     rounded: u64,
+    /// By how much the venue's differed when it was last compared.
+    differs_by: i128,
+    /// How often in a row by that much.
+    times: u32,
 }
 
 impl Balance {
+    fn of(asset: Asset, is_traded: bool) -> Self {
+        let (baseline, moved, rounded) = (None, 0, 0);
+        Self { asset, is_traded, baseline, moved, rounded, differs_by: 0, times: 0 }
+    }
+
     /// What should be there, raw 1e-9; nothing before the first comparison.
     pub fn expected(&self) -> Option<i128> {
         Some(self.baseline?.saturating_add(self.moved / i128::from(SCALE)))
@@ -38,8 +47,25 @@ impl Balance {
         let moved = self.moved / i128::from(SCALE);
         let baseline = *self.baseline.get_or_insert(theirs.saturating_sub(moved));
         let ours = baseline.saturating_add(moved);
-        let margin = i128::from(self.rounded).saturating_mul(ROUNDING);
-        (theirs.saturating_sub(ours).saturating_abs() > margin).then_some(ours)
+        if theirs.saturating_sub(ours).saturating_abs() > self.margin() {
+            return Some(ours);
+        }
+        self.times = 0;
+        None
+    }
+
+    /// Notes a difference that nothing explains; how often in a row it has been the same.
+    pub(crate) fn differs(&mut self, by: i128) -> u32 {
+        if by.saturating_sub(self.differs_by).saturating_abs() > self.margin() {
+            self.times = 0;
+        }
+        self.differs_by = by;
+        self.times = self.times.saturating_add(1);
+        self.times
+    }
+
+    fn margin(&self) -> i128 {
+        i128::from(self.rounded).saturating_mul(ROUNDING)
     }
 
     /// A person says that this much came or went by other means.
@@ -59,8 +85,7 @@ impl Balances {
             if let Some(known) = self.get_mut(asset) {
                 known.is_traded |= is_traded;
             } else {
-                let (baseline, moved, rounded) = (None, 0, 0);
-                self.0.push(Balance { asset, is_traded, baseline, moved, rounded });
+                self.0.push(Balance::of(asset, is_traded));
             }
         }
     }

@@ -57,8 +57,6 @@ pub(crate) struct VenueState {
     pub freshness: Freshness,
     pub reconnect_ns: Nanos,
     pub stage: Stage,
-    /// Position checks that failed in a row.
-    pub mismatches: u32,
     /// Orders of ours rest there that we do not know; being cancelled.
     pub has_foreign: bool,
     pub account: Request,
@@ -66,7 +64,6 @@ pub(crate) struct VenueState {
     pub balances: Balances,
     /// Whether the answer being read, which comes market by market, is to the latest question.
     pub is_answer_current: bool,
-    pub is_mismatch_counted: bool,
     /// A comparison runs beside trading.
     pub is_comparing: bool,
     /// When the last one began, or a reconciliation ended.
@@ -160,12 +157,10 @@ impl Engine {
             freshness: Freshness::Never,
             reconnect_ns: 0,
             stage: Stage::Waiting,
-            mismatches: 0,
             has_foreign: false,
             account: Request::about(salt(1, index)),
             balances: Balances::default(),
             is_answer_current: false,
-            is_mismatch_counted: false,
             is_comparing: false,
             compared_ns: 0,
             sequence: Sequence::default(),

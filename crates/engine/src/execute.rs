@@ -1,7 +1,7 @@
 //! Intents in, checked orders out; the venue's reports and failures in, order states and positions out.
 
 use crate::breaker::Breaker;
-use crate::breaks::{About, BreakClass, EndedBy};
+use crate::breaks::{BreakClass, EndedBy};
 use crate::engine::Engine;
 use crate::event::{Execution, OrderReport, Purpose, RequestFailure, Side, TimeInForce};
 use crate::market::MarketStatus;
@@ -258,9 +258,7 @@ impl Engine {
         self.note(venue, reflex, outputs);
         self.take_in(now_ns, market, &applied, outputs);
         self.strategy_answered(now_ns, id, outputs);
-        self.end_breaks(now_ns, EndedBy::OrderReport, outputs, |found| {
-            found.class == BreakClass::OrderMissing && found.about == About::Order(id)
-        });
+        self.is_found(now_ns, id, EndedBy::OrderReport, outputs);
         self.finish_reconciliation(now_ns, venue, outputs);
         if applied.ended.is_some() {
             if parent > 0 {

@@ -16,8 +16,8 @@ use crate::strategy::StrategyState;
 use serde::{Deserialize, Serialize};
 use values::{Asset, MarketId, Money, Nanos, Quantity, VenueId};
 
-/// Position checks that may fail in a row before it is a break: a fill between the trade history
-/// and the balance makes one fail, and heals with the next.
+/// Checks of a balance that may fail in a row by the same amount before it is a break: a fill
+/// between the trade history and the balance makes one fail, and the next fill by another amount.
 const MISMATCHES_MAX: u32 = 4;
 /// A trade history of this length may be cut by the venue's page size: ask for the rest.
 const TRADES_PAGE: usize = 500;
@@ -81,7 +81,6 @@ impl Engine {
     pub(crate) fn begin_reconciliation(&mut self, now_ns: Nanos, venue: VenueId) {
         let state = &mut self.venues[venue.index()];
         state.stage = Stage::Running;
-        state.mismatches = 0;
         state.has_foreign = false;
         state.is_comparing = false;
         state.account.renew(now_ns);
@@ -165,6 +164,10 @@ impl Engine {
             if let Some(applied) = applied {
                 self.markets[market.index()].fills.insert(trade_id);
                 self.take_in(now_ns, market, &applied, outputs);
+                if let (Some(fill), Some(_)) = (applied.fill, applied.ended) {
+                    let id = fill.order.client_order_id;
+                    self.is_found(now_ns, id, EndedBy::TradeHistory, outputs);
+                }
                 if is_new {
                     let quantity = trade.execution.quantity;
                     self.expect_told(now_ns, market, (trade_id, quantity), outputs);
@@ -204,7 +207,6 @@ impl Engine {
         let state = &mut self.venues[venue.index()];
         if is_first {
             state.is_answer_current = state.account.answered();
-            state.is_mismatch_counted = false;
         }
         if !state.is_answer_current {
             return;
@@ -242,10 +244,9 @@ impl Engine {
         };
         state.account.want(now_ns);
         state.account.failed(now_ns, 0);
-        state.mismatches += u32::from(!is_explained && !state.is_mismatch_counted);
-        state.is_mismatch_counted = true;
-        let is_break =
-            !is_explained && state.mismatches >= MISMATCHES_MAX && state.stage != Stage::Waiting;
+        let is_break = !is_explained
+            && balance.differs(theirs.saturating_sub(ours)) >= MISMATCHES_MAX
+            && state.stage != Stage::Waiting;
         self.each_market_of(venue, |market| market.my_trades.want(now_ns));
         if is_break {
             let class =
@@ -316,7 +317,6 @@ impl Engine {
             let state = &mut self.venues[venue.index()];
             state.stage = Stage::Reconciled;
             state.is_comparing = false;
-            state.mismatches = 0;
             self.counters.venues[venue.index()].comparisons += 1;
             outputs.push(Output::Reconciled(venue));
         }

@@ -11,6 +11,7 @@ use crate::event::OrderReport;
 use crate::order::{Contradiction, OrderState};
 use crate::output::Output;
 use crate::reconcile::Stage;
+use crate::request::REQUEST_LIFE_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use values::{ClientOrderId, MarketId, Nanos, Quantity, VenueId};
@@ -78,7 +79,6 @@ impl Engine {
         let state = &mut self.venues[venue.index()];
         state.is_comparing = true;
         state.compared_ns = now_ns;
-        state.mismatches = 0;
         state.account.renew(now_ns);
         self.each_market_of(venue, |market| {
             market.is_agreed = false;
@@ -143,6 +143,19 @@ impl Engine {
         }
     }
 
+    /// The venue has spoken of an order: it is missing no more.
+    pub(crate) fn is_found(
+        &mut self,
+        now_ns: Nanos,
+        id: ClientOrderId,
+        by: EndedBy,
+        outputs: &mut Vec<Output>,
+    ) {
+        self.end_breaks(now_ns, by, outputs, |found| {
+            found.class == BreakClass::OrderMissing && found.about == About::Order(id)
+        });
+    }
+
     /// The venue contradicts what we know: record it and compare everything anew.
     pub(crate) fn contradicted(
         &mut self,
@@ -185,11 +198,14 @@ impl Engine {
         if venue.stage != Stage::Reconciled || !venue.is_comparing {
             return;
         }
+        // What was on its way when the venue wrote its list cannot be in it.
+        let sent_by_ns = venue.compared_ns - REQUEST_LIFE_NS;
         for index in 0..self.orders.open().len() {
             let order = &self.orders.open()[index];
             let id = order.new.client_order_id;
             let works = matches!(order.state, OrderState::Accepted | OrderState::PartiallyFilled);
-            if works && order.new.market == market && !lists(id) {
+            let is_old = order.sent_ns <= sent_by_ns;
+            if works && is_old && order.new.market == market && !lists(id) {
                 self.suspect(now_ns, market, Suspected::Order(id), outputs);
             }
         }

@@ -360,3 +360,47 @@ fn fee_in_a_third_asset_is_worth_its_markets_price_or_kept_apart() {
         assert_eq!(desk.engine.position(M).quantity(), Quantity(bid.quantity.0));
     }
 }
+
+#[test]
+fn order_that_was_placed_after_the_question_is_not_missing_from_its_answer() {
+    let (mut desk, bid, ask) = comparing();
+    let younger = placed(&desk.report(&bid, VenueOrderStatus::Canceled, 0, 0));
+    assert_eq!(younger.len(), 1, "the bid is quoted anew");
+    desk.report(&younger[0], VenueOrderStatus::New, 0, 0);
+    answer(&mut desk, &[ask], &[], 10 * SCALE);
+    assert!(opened(&quiet(&mut desk, GRACE_NS)).is_empty(), "it rests, and nobody said otherwise");
+}
+
+#[test]
+fn order_whose_end_the_history_tells_late_is_missing_no_more() {
+    let (mut desk, bid, ask) = comparing();
+    answer(&mut desk, &[ask], &[], 10 * SCALE);
+    quiet(&mut desk, GRACE_NS);
+    assert_eq!(desk.engine.breaks().lasting(BreakClass::OrderMissing), 1);
+    let quantity = bid.quantity.0;
+    desk.step(&Event::MyTrades { market: M, trades: &[trade_of(&bid, 70, quantity)] });
+    desk.failed(Purpose::QueryOrder(bid.client_order_id), RequestFailure::Unknown);
+    assert_eq!(desk.engine.breaks().lasting(BreakClass::OrderMissing), 0);
+    quiet(&mut desk, REPAIR_NS);
+    assert!(desk.engine.is_reconciled(V), "nothing is left to escalate");
+}
+
+#[test]
+fn balances_that_each_run_ahead_of_another_fill_are_no_break() {
+    let (mut desk, bid, ask) = comparing();
+    desk.step(&Event::OpenOrders { market: M, reports: &resting(&[bid, ask]) });
+    let mut filled = 0;
+    for lots in [1, 2, 1, 2, 1, 2] {
+        let quantity = lots * LOT;
+        desk.step(&Event::MyTrades { market: M, trades: &[] });
+        // The venue has booked one more fill than the stream has told so far.
+        let cash = CASH * i128::from(SCALE) + desk.engine.position(M).cash().0;
+        let worth = i128::from(bid.price.0) * i128::from(quantity) / i128::from(SCALE);
+        desk.balances(M, 10 * SCALE + filled + quantity, Money(cash - worth));
+        filled += quantity;
+        desk.report(&bid, VenueOrderStatus::PartiallyFilled, filled, quantity);
+        quiet(&mut desk, 3_400 * MS);
+    }
+    assert!(desk.engine.breaks().open().is_empty());
+    assert!(desk.engine.is_reconciled(V), "trading goes on");
+}
