@@ -67,6 +67,58 @@ def test_limit_of_what_is_not_there_is_refused_by_name(
     assert message in str(refusal.value)
 
 
+TWO_CURRENCIES = """
+[instruments.btc]
+symbol = "BTCUSDT"
+base = "BTC"
+quote = "USDT"
+tick = "0.01"
+lot = "0.00001"
+[instruments.eth]
+symbol = "ETHBTC"
+base = "ETH"
+quote = "BTC"
+tick = "0.00001"
+lot = "0.0001"
+"""
+WORTH = """
+[limits]
+currency = "USDT"
+[limits.rates.BTC]
+market = "primary.BTCUSDT"
+rate = "50000"
+"""
+
+
+def test_currencies_are_added_up_only_over_their_rates() -> None:
+    """A loss of one bitcoin is not a loss of one dollar."""
+    core = msgspec.toml.decode(TWO_CURRENCIES + WORTH, type=TradingSettings).core()
+    limits = json.loads(core)["limits"]
+    assert limits["currency"] == "USDT"
+    assert limits["rates"] == [{"asset": "BTC", "rate": 50_000 * 10**9, "market": 0}]
+    assert json.loads(config_limits(core))["account.loss_max"] == "10000"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((WORTH, ""), "limits.currency: expected the account's currency, because markets are"),
+        (("rates.BTC", "rates.EUR"), "limits.rates: expected what BTC is worth in USDT"),
+        (("primary.BTCUSDT", "primary.ETHBTC"), "expected a market of BTC in USDT"),
+        (('"50000"', '"0"'), "rate: expected more than 0"),
+        (('market = "primary.BTCUSDT"\nrate = "50000"', ""), "expected a market, a rate, or both"),
+    ],
+)
+def test_currencies_that_cannot_be_added_up_are_refused(
+    change: tuple[str, str], message: str
+) -> None:
+    """One that counted as another would make every limit of a loss wrong."""
+    text = (TWO_CURRENCIES + WORTH).replace(*change)
+    with pytest.raises(ValueError, match="expected") as refusal:
+        msgspec.toml.decode(text, type=TradingSettings).core()
+    assert message in str(refusal.value)
+
+
 def test_unknown_code_in_observe_only_is_refused() -> None:
     """A misspelt code would leave the check in force without a word."""
     with pytest.raises(msgspec.ValidationError, match="PRICE_COLAR"):

@@ -178,7 +178,7 @@ impl Engine {
     fn total(&self, scope: Scope, pick: fn(&Position, Price) -> Money) -> Money {
         let mut sum: i128 = 0;
         for (market, position) in self.positions(scope).filter(|(_, it)| it.fills() > 0) {
-            // Without a rate yet there has been no price and so no trade of ours there.
+            // Without a rate yet no order of ours was let pass there.
             let rate = self.quote_rate(market).unwrap_or(ONE);
             sum = sum.saturating_add(convert(pick(position, self.mark(market)).0, rate));
         }

@@ -14,6 +14,9 @@ use values::{Money, Nanos, Price, Quantity};
 
 /// Largest count that a limit over a window may have: as many times are remembered.
 pub const COUNT_MAX: i128 = 1_024;
+/// Largest order rate of a venue: so many times take 8 MB, and a slip of the hand must not take all
+/// memory, at once and again at every replay of it.
+pub const VENUE_RATE_MAX: i128 = 1_000_000;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -377,6 +380,9 @@ impl CoreConfig {
                 }
             }
         }
+        if let Some(rate) = limits.rates.iter().find(|rate| rate.rate.is_some_and(|r| r.0 <= 0)) {
+            return Some(format!("limits.rates: {}: expected a rate above 0", rate.asset));
+        }
         let mut rates = limits.rates.iter();
         rates
             .find(|rate| rate.market.is_some_and(|m| usize::from(m) >= self.markets.len()))
@@ -386,14 +392,17 @@ impl CoreConfig {
     /// What is wrong with a value of a limit, in words for a person.
     pub fn value_problem(&self, name: LimitName, value: i128) -> Option<String> {
         use LimitKind::{DuplicatesMax, ExecutionsMax, OrderRate};
-        let is_remembered = matches!(name.kind, DuplicatesMax | ExecutionsMax)
-            || (name.kind == OrderRate && matches!(name.scope, Scope::Strategy(_)));
+        let most = match (name.scope, name.kind) {
+            (Scope::Venue(_), OrderRate) => VENUE_RATE_MAX,
+            (_, DuplicatesMax | ExecutionsMax | OrderRate) => COUNT_MAX,
+            _ => i128::MAX,
+        };
         let text = || self.limit_text(name);
         if value < 0 {
             return Some(format!("{}: expected 0 or more, found {value}", text()));
         }
-        if is_remembered && value > COUNT_MAX {
-            return Some(format!("{}: expected at most {COUNT_MAX}, found {value}", text()));
+        if value > most {
+            return Some(format!("{}: expected at most {most}, found {value}", text()));
         }
         None
     }

@@ -79,7 +79,8 @@ reasons! {
     CollarStrategy = "PRICE_STRATEGY_COLLAR",
     /// The instrument's position over all venues, with all working orders, would pass its limit.
     PositionInstrument = "POSITION_INSTRUMENT_LIMIT",
-    /// A position of the scope has no price yet, so its exposure is not known.
+    /// A position of the scope has no price yet, or the market's currency no rate, so exposure and
+    /// loss are not known.
     ExposureUnpriced = "EXPOSURE_UNPRICED",
     /// The gross exposure of everything would pass its limit.
     GrossAccount = "EXPOSURE_GROSS_ACCOUNT_LIMIT",

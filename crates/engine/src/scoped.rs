@@ -174,6 +174,9 @@ impl Engine {
             Ok(())
         };
         self.judge_strategy(now_ns, market, strategy, intent, &mut deny)?;
+        // Profit and loss there would be counted in the wrong currency.
+        let is_unpriced = self.quote_rate(market).is_none() && !is_way_out;
+        deny(is_unpriced, DenialReason::ExposureUnpriced)?;
         let config = &self.config.markets[market.index()];
         let instrument = Scope::Instrument(config.instrument);
         let name = LimitName { scope: instrument, kind: LimitKind::PositionMax };

@@ -6,9 +6,10 @@ use desk::{Desk, LOT, TICK, config, execution, maker, momentum, placed, report};
 use engine::Engine;
 use engine::config::CoreConfig;
 use engine::event::{
-    Command, Event, Purpose, RequestFailure, Side, SignedAct, TimeInForce, VenueOrderStatus,
+    Channel, Command, Event, Purpose, RequestFailure, Side, SignedAct, TimeInForce,
+    VenueOrderStatus,
 };
-use engine::limits::{BreakerConfig, LimitKind, LimitName, Scope};
+use engine::limits::{BreakerConfig, LimitKind, LimitName, RateConfig, Scope};
 use engine::output::{Output, Reflex};
 use engine::reason::DenialReason;
 use engine::risk::PlaceIntent;
@@ -499,4 +500,42 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn rate_of_a_venue_that_no_memory_could_count_is_refused() {
+    let mut desk = Desk::ready(config(vec![maker()]));
+    let name = desk.engine.config().limit_named("venue.primary.order_rate").expect("known");
+    let set = |value| {
+        let signed = Some(act(&format!("{value}"), desk.now_ns + 1));
+        Command::SetLimit { name, value, signed }
+    };
+    let code = |command: &Command| {
+        desk.engine.refusal(desk.now_ns, command).map(engine::command::CommandRefusal::code)
+    };
+    assert_eq!(code(&set(1_000_000)), None);
+    assert_eq!(code(&set(1_000_001)), Some("LIMIT_VALUE_INVALID"));
+    assert_eq!(code(&set(i128::from(u32::MAX))), Some("LIMIT_VALUE_INVALID"));
+    desk.command(&set(1_000_001));
+    assert_eq!(desk.engine.config().limit(name), Some(20));
+}
+
+#[test]
+fn order_in_a_currency_without_a_rate_yet_is_denied_because_its_loss_could_not_be_counted() {
+    let mut limited = config(vec![maker()]);
+    limited.markets[0].quote = "BTC".into();
+    limited.markets[0].base = "ETH".into();
+    limited.limits.currency = "USDT".into();
+    let rate = |market| RateConfig { asset: "BTC".into(), rate: None, market: Some(market) };
+    limited.limits.rates = vec![rate(1)];
+    let mut desk = Desk::new(limited);
+    desk.step(&Event::Started);
+    desk.connect(VenueId(0));
+    desk.now_ns += 300 * MS;
+    desk.step(&Event::Heartbeat { venue: VenueId(0), channel: Channel::Market });
+    let asked = intent(&desk, Side::Buy, 1);
+    assert_eq!(denial(&desk, &asked), Some(DenialReason::ExposureUnpriced));
+    desk.connect(VenueId(1));
+    desk.step(&Event::Heartbeat { venue: VenueId(0), channel: Channel::Market });
+    assert_eq!(denial(&desk, &asked), None, "the rate is known now");
 }

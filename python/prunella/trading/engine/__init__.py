@@ -55,8 +55,8 @@ def core_config(
         venues: By name, in order; the first is the primary.
         markets: Instruments at venues.
         strategies: By name, in order.
-        loss_max: Loss since the start of the run at which only reducing is allowed, quote units,
-            decimal text.
+        loss_max: Loss since the start of the run at which only reducing is allowed, in the
+            account's currency, decimal text.
         execution: How orders are routed and kept; the defaults when not given.
         limits: Limits beyond those of single markets; without them there are none.
         reconcile_every_ns: Time between two comparisons with each venue; 0 for never.
@@ -93,7 +93,10 @@ def core_config(
     }
     if limits is not None:
         config["limits"] = limits.raw(
-            venues=names, instruments=instruments, strategies=list(strategies)
+            venues=names,
+            instruments=instruments,
+            strategies=list(strategies),
+            markets=_assets(markets),
         )
     return json.dumps(config, indent=2).encode()
 
@@ -108,6 +111,14 @@ def _venues(
             "data is used"
         )
     return [limits.raw(name, protocol=data_only.get(name, "")) for name, limits in venues.items()]
+
+
+def _assets(markets: Sequence[MarketSettings]) -> dict[str, tuple[str, str]]:
+    """Base and quote currency by `venue.SYMBOL`."""
+    return {
+        f"{each.venue}.{each.instrument.symbol}": (each.instrument.base, each.instrument.quote)
+        for each in markets
+    }
 
 
 def _strategy(name: str, kind: StrategySettings, *, instruments: list[str]) -> dict[str, object]:

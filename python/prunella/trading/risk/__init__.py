@@ -7,6 +7,7 @@ from prunella.trading.market import at_least, positive
 from prunella.trading.risk.limits import (
     InstrumentLimits,
     LimitSettings,
+    RateSettings,
     ScopeLimits,
     StrategyBreakerSettings,
     StrategyLimits,
@@ -55,6 +56,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 __all__ = [
     "InstrumentLimits",
     "LimitSettings",
+    "RateSettings",
     "RiskSettings",
     "ScopeLimits",
     "StrategyBreakerSettings",

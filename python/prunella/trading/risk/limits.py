@@ -111,6 +111,45 @@ class StrategyBreakerSettings(
         }
 
 
+class RateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one unit of a currency is worth in the account's.
+
+    Attributes:
+        market: The market whose microprice it is, as `venue.SYMBOL`.
+        rate: A fixed worth, or the one until that market has a price; decimal text.
+    """
+
+    market: str | None = None
+    rate: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what tells no worth."""
+        if self.market is None and self.rate is None:
+            raise ValueError("expected a market, a rate, or both")
+        if self.rate is not None:
+            positive("rate", self.rate)
+
+    def raw(
+        self, asset: str, currency: str, markets: Mapping[str, tuple[str, str]]
+    ) -> dict[str, object]:
+        """The core's form.
+
+        Raises:
+            ValueError: The market is not there, or tells something else.
+        """
+        found: dict[str, object] = {"asset": asset}
+        if self.rate is not None:
+            found["rate"] = positive(f"limits.rates.{asset}.rate", self.rate)
+        if self.market is not None:
+            if markets.get(self.market) != (asset, currency):
+                raise ValueError(
+                    f"limits.rates.{asset}: expected a market of {asset} in {currency}, such as "
+                    f"one of {list(markets)}; found {self.market!r}"
+                )
+            found["market"] = list(markets).index(self.market)
+        return found
+
+
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits beyond those of single markets.
 
@@ -123,6 +162,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         duplicate_window_ms: Over which time equal orders are counted.
         execution_window_ms: Over which time executions on one side are counted.
         strategy_breaker: When a strategy is taken for broken.
+        currency: What profits and exposures are counted in, when markets are quoted in several
+            currencies; empty: the one that all are quoted in.
+        rates: What the other currencies are worth in it, by currency.
     """
 
     account: ScopeLimits = msgspec.field(default_factory=ScopeLimits)
@@ -135,6 +177,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     strategy_breaker: StrategyBreakerSettings = msgspec.field(
         default_factory=StrategyBreakerSettings
     )
+    currency: str = ""
+    rates: dict[str, RateSettings] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses what is given twice, and windows that hold nothing."""
@@ -144,12 +188,24 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         at_least("execution_window_ms", self.execution_window_ms, 1)
 
     def raw(
-        self, *, venues: Sequence[str], instruments: Sequence[str], strategies: Sequence[str]
+        self,
+        *,
+        venues: Sequence[str],
+        instruments: Sequence[str],
+        strategies: Sequence[str],
+        markets: Mapping[str, tuple[str, str]],
     ) -> dict[str, object]:
         """The core's form: tables by index.
 
+        Args:
+            venues: Their names, in order.
+            instruments: Their names, in order.
+            strategies: Their names, in order.
+            markets: Base and quote currency by `venue.SYMBOL`, in order.
+
         Raises:
-            ValueError: A limit of what is not there; trying again cannot help.
+            ValueError: A limit of what is not there, or currencies that cannot be added up; trying
+                again cannot help.
         """
         tables: dict[str, tuple[Mapping[str, ScopeLimits], Sequence[str]]] = {
             "venues": (self.venues, venues),
@@ -169,4 +225,23 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             "duplicate_window_ns": self.duplicate_window_ms * _MS,
             "execution_window_ns": self.execution_window_ms * _MS,
             "strategy_breaker": self.strategy_breaker.raw(),
+            **self._worth(markets),
+        }
+
+    def _worth(self, markets: Mapping[str, tuple[str, str]]) -> dict[str, object]:
+        quotes = sorted({quote for _, quote in markets.values()})
+        if not self.currency:
+            if len(quotes) > 1:
+                raise ValueError(
+                    f"limits.currency: expected the account's currency, because markets are quoted "
+                    f"in {' and '.join(quotes)}; and in limits.rates what the others are worth"
+                )
+            return {}
+        for quote in quotes:
+            if quote != self.currency and quote not in self.rates:
+                raise ValueError(f"limits.rates: expected what {quote} is worth in {self.currency}")
+        rates = self.rates.items()
+        return {
+            "currency": self.currency,
+            "rates": [rate.raw(asset, self.currency, markets) for asset, rate in rates],
         }

@@ -162,7 +162,8 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         risk: What may be risked with an instrument at each venue.
         venues: Limits by venue name, in order; the first is the primary and active at the start.
         strategies: By name, in order.
-        loss_max: Loss since the start of the run at which only reducing is allowed, quote units.
+        loss_max: Loss since the start of the run at which only reducing is allowed, in the
+            account's currency.
         limits: Limits of the account, of venues, instruments and strategies.
         endpoints: Addresses by venue name; a venue without one is this stack's simulated exchange.
         loop: How the hot thread runs.
