@@ -244,7 +244,10 @@ impl Engine {
     /// # Errors
     /// The bytes are no state of this version.
     pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
-        let mut engine: Self = postcard::from_bytes(bytes)?;
+        let (mut engine, rest): (Self, &[u8]) = postcard::take_from_bytes(bytes)?;
+        if !rest.is_empty() {
+            return Err(postcard::Error::DeserializeBadEncoding);
+        }
         engine.reserve();
         Ok(engine)
     }

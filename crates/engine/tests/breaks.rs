@@ -319,6 +319,15 @@ fn breaks_outlive_a_restart_and_a_lost_stream() {
     assert_eq!(desk.engine.reconciliation(V), Stage::Waiting);
 }
 
+#[test]
+fn state_with_anything_behind_it_is_of_another_version() {
+    let (desk, ..) = comparing();
+    let mut bytes = desk.engine.encode();
+    assert!(engine::Engine::decode(&bytes).is_ok());
+    bytes.push(0);
+    assert!(engine::Engine::decode(&bytes).is_err(), "a field of it would have been misread");
+}
+
 /// A fill of the first quote with its fee in a third asset.
 fn pay_in_bnb(desk: &mut Desk, new: &NewOrder, trade_id: u64) {
     let charge = Charge { asset: FeeAsset::Other(Asset::new(b"BNB")), amount: Money(2_000) };

@@ -44,7 +44,10 @@ pub struct Traded {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CoreError {
     /// A replayed state differs from the recorded one: the code or the journal is not what it was.
-    #[error("expected the state hash {expected}, found {found} (determinism is broken)")]
+    #[error(
+        "expected the state hash {expected}, found {found}: another version of \
+             the core wrote this journal, or determinism is broken"
+    )]
     Check {
         /// As recorded.
         expected: String,
