@@ -19,6 +19,7 @@ from prunella.errors import (
     AuthenticationError,
     CommandUnsupportedError,
     TargetUnavailableError,
+    UsageError,
 )
 
 TOKEN = "right"
@@ -155,6 +156,13 @@ def test_command_for_another_target_does_not_travel() -> None:
     renice = Renice(pid=1, start_ticks=2, nice=3)
     with pytest.raises(CommandUnsupportedError, match="renice does not travel"):
         write_request(Request(token="t", actor="a", command=renice))
+
+
+def test_number_too_large_for_the_message_is_refused_with_a_sentence() -> None:
+    """Somebody typed a digit too many: that is no crash."""
+    rate = SetOrderRate(venue="primary", per_second=2**70, lease_ns=1, lease_id="x")
+    with pytest.raises(UsageError, match=r"set_order_rate: .*per_second.*out of range"):
+        write_request(Request(token="t", actor="a", command=rate))
 
 
 def test_keys_are_private_and_kept(tmp_path: Path) -> None:

@@ -19,7 +19,12 @@ from prunella.control import command_pb2 as wire
 from prunella.control.answers import Answers
 from prunella.control.commands import Command, Reply, Request
 from prunella.control.curve import CurveContext, CurvePair, connect
-from prunella.errors import CommandUnsupportedError, RetryableError, TargetUnavailableError
+from prunella.errors import (
+    CommandUnsupportedError,
+    RetryableError,
+    TargetUnavailableError,
+    UsageError,
+)
 
 MESSAGE_BYTES_MAX = 64 * 1024
 _POLL_MS = 100
@@ -55,6 +60,7 @@ def write_request(request: Request) -> bytes:
 
     Raises:
         CommandUnsupportedError: The command is not one that travels over ZeroMQ.
+        UsageError: A number is larger than the message can hold; trying again cannot help.
     """
     fields = msgspec.to_builtins(request.command)
     name = fields.pop("type")
@@ -65,7 +71,10 @@ def write_request(request: Request) -> bytes:
         raise CommandUnsupportedError(f"{name} does not travel over ZeroMQ")
     command = getattr(told, name)
     command.SetInParent()
-    json_format.ParseDict(fields, command)
+    try:
+        json_format.ParseDict(fields, command)
+    except json_format.ParseError as error:
+        raise UsageError(f"{name}: {error}") from None
     return bytes(told.SerializeToString())
 
 
