@@ -97,6 +97,7 @@ def core_config(
             instruments=instruments,
             strategies=list(strategies),
             markets=_assets(markets),
+            data_only=data_only or (),
         )
     return json.dumps(config, indent=2).encode()
 

@@ -1,6 +1,6 @@
 """Limits of the account, of venues, instruments and strategies: text in, the core's form out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -194,6 +194,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         instruments: Sequence[str],
         strategies: Sequence[str],
         markets: Mapping[str, tuple[str, str]],
+        data_only: Collection[str],
     ) -> dict[str, object]:
         """The core's form: tables by index.
 
@@ -202,6 +203,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             instruments: Their names, in order.
             strategies: Their names, in order.
             markets: Base and quote currency by `venue.SYMBOL`, in order.
+            data_only: Venues at which nothing is traded, and so nothing is to be added up.
 
         Raises:
             ValueError: A limit of what is not there, or currencies that cannot be added up; trying
@@ -225,11 +227,14 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             "duplicate_window_ns": self.duplicate_window_ms * _MS,
             "execution_window_ns": self.execution_window_ms * _MS,
             "strategy_breaker": self.strategy_breaker.raw(),
-            **self._worth(markets),
+            **self._worth(markets, data_only),
         }
 
-    def _worth(self, markets: Mapping[str, tuple[str, str]]) -> dict[str, object]:
-        quotes = sorted({quote for _, quote in markets.values()})
+    def _worth(
+        self, markets: Mapping[str, tuple[str, str]], data_only: Collection[str]
+    ) -> dict[str, object]:
+        traded = [name for name in markets if name.partition(".")[0] not in data_only]
+        quotes = sorted({markets[name][1] for name in traded})
         if not self.currency:
             if len(quotes) > 1:
                 raise ValueError(
