@@ -6,7 +6,7 @@
 //! taken from anybody; a looser one only with a person's signature, which the shell has verified
 //! and the journal keeps.
 
-use crate::config::CoreConfig;
+use crate::config::{CoreConfig, MarketConfig};
 use crate::reason::DenialReason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -371,7 +371,10 @@ impl CoreConfig {
             }
         }
         if !limits.currency.is_empty() {
-            for market in &self.markets {
+            let is_traded = |market: &&MarketConfig| {
+                self.venues.get(usize::from(market.venue)).is_some_and(|venue| !venue.is_data_only)
+            };
+            for market in self.markets.iter().filter(is_traded) {
                 let is_known = market.quote == limits.currency
                     || limits.rates.iter().any(|rate| rate.asset == market.quote);
                 if !is_known {

@@ -539,3 +539,13 @@ fn order_in_a_currency_without_a_rate_yet_is_denied_because_its_loss_could_not_b
     desk.step(&Event::Heartbeat { venue: VenueId(0), channel: Channel::Market });
     assert_eq!(denial(&desk, &asked), None, "the rate is known now");
 }
+
+#[test]
+fn currency_needs_a_rate_only_where_something_is_traded() {
+    let mut watched = config(vec![maker()]);
+    watched.limits.currency = "USDT".into();
+    watched.markets[1].quote = "USD".into();
+    assert!(watched.problem().expect("no rate").contains("expected a rate of USD in USDT"));
+    watched.venues[1].is_data_only = true;
+    assert_eq!(watched.problem(), None);
+}
