@@ -322,3 +322,19 @@ def test_orders_to_such_a_venue_are_denied(tmp_path: Path, exchange: Exchange) -
         # Their names are those that the healing plane acts upon, or of orders.
         assert not [line for line in told if line.startswith(("venue_feed", "venue_fr", "order"))]
         assert engine.status()["active_venue"] == "primary"
+
+
+def test_five_processes_look_at_it_as_one_does(tmp_path: Path, exchange: Exchange) -> None:
+    """The market stage holds the connection, and the others follow the same journal."""
+    frames, expected = recorded(RECORDINGS["kraken"]), _expected("kraken")
+    lost = _a_frame_of(frames, ('"book-1000","XMR/USD"', '"c"'))
+    server = LiveServer(venue_named("kraken"), list(expected), frames, lost=lost)
+    with server.running():
+        settings = _settings("kraken", list(expected), server.port)
+        with engine_process.running_split(tmp_path, {"primary": exchange}, settings) as engine:
+            assert server.is_played.wait(60), engine.log()
+            watched = Watched(engine)
+            wait_until(lambda: watched.digests() == expected, "the books")
+            assert (server.renewed, server.wrong, server.connections) == (["XMR/USD"], [], 1)
+            assert engine.venue("other")["health"] != "down"
+            _assert_replays(engine)

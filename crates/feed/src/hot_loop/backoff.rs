@@ -50,9 +50,52 @@ impl Backoff {
     }
 }
 
+/// First pause between two wishes for the same book; one that is lost again at once waits so long.
+const PACE_FIRST_NS: Nanos = 1_000_000_000;
+/// Longest pause: venues count subscriptions (OKX: 480 an hour and connection).
+const PACE_LONGEST_NS: Nanos = 60_000_000_000;
+/// After so long without a wish the pauses are short again.
+const PACE_CALM_NS: Nanos = 2 * PACE_LONGEST_NS;
+
+/// How often something may be asked for that keeps failing: the first time at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    next_ns: Nanos,
+    pause_ns: Nanos,
+}
+
+impl Pace {
+    /// Whether now; true counts as done.
+    pub(super) fn allows(&mut self, now_ns: Nanos) -> bool {
+        if now_ns < self.next_ns {
+            return false;
+        }
+        let is_calm = now_ns - self.next_ns > PACE_CALM_NS;
+        self.pause_ns = if is_calm || self.pause_ns == 0 {
+            PACE_FIRST_NS
+        } else {
+            (self.pause_ns * 2).min(PACE_LONGEST_NS)
+        };
+        self.next_ns = now_ns + self.pause_ns;
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wished_all_the_time_is_done_at_once_then_ever_more_seldom() {
+        const SECOND_NS: Nanos = 1_000_000_000;
+        let mut pace = Pace::default();
+        let start = 1_000 * SECOND_NS;
+        let done: Vec<Nanos> =
+            (0..400).filter(|second| pace.allows(start + second * SECOND_NS)).collect();
+        assert_eq!(done, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+        let later = start + 1_000 * SECOND_NS;
+        assert!(pace.allows(later) && !pace.allows(later) && pace.allows(later + SECOND_NS));
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_start_anew_after_success() {

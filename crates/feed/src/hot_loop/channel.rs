@@ -289,9 +289,6 @@ impl Link {
         poller: &Poller,
         random: &mut Random,
     ) -> io::Result<()> {
-        if !self.is_up() {
-            return Ok(()); // The subscription of the next connection asks.
-        }
         let manner = Arc::clone(&self.manner);
         let found = manner.renewals.iter().find(|(id, _)| *id == market);
         let Some((_, messages)) = found else { return Ok(()) };

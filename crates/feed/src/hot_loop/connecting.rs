@@ -10,6 +10,7 @@ use super::voice::Voice;
 use super::{Dealing, Options, VenueAccess};
 use crate::core::Core;
 use crate::input::Input;
+use crate::net::monotonic_ns;
 use engine::config::CoreConfig;
 use engine::event::Channel;
 use values::VenueId;
@@ -88,7 +89,7 @@ impl Turn {
                 let config = self.machine.records.core().engine().config();
                 let index = usize::from(config.markets[market.index()].venue) * 2;
                 let channel = &mut self.channels[index];
-                match channel.renew_book(market, &self.poller, &mut self.random) {
+                match channel.renew_book(market, monotonic_ns(), &self.poller, &mut self.random) {
                     Ok(()) => Ok(()),
                     Err(error) => self.channel_down(index, &error),
                 }

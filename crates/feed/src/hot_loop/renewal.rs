@@ -6,7 +6,7 @@
 //! both brought is handed out once, told apart by a hash of its bytes. The core sees neither a gap
 //! nor a repetition, and is not even told.
 
-use super::backoff::Random;
+use super::backoff::{Pace, Random};
 use super::channel::{Heard, Link};
 use super::talk::Manner;
 use super::voice::Voice;
@@ -44,6 +44,8 @@ pub(super) struct WsChannel {
     seen_until_ns: Nanos,
     /// The live connection took another's place, and the core has to know of it.
     is_new: bool,
+    /// By book: how often it may be asked for anew.
+    paces: Vec<(MarketId, Pace)>,
     pub renewals: u64,
     pub failures: u64,
 }
@@ -57,7 +59,9 @@ impl WsChannel {
         life_ns: Nanos,
     ) -> WsChannel {
         let live = Link::new(channel, first_token, endpoint.clone(), Arc::clone(&manner));
+        let paces = manner.renewals.iter().map(|(id, _)| (*id, Pace::default())).collect();
         WsChannel {
+            paces,
             venue,
             channel,
             is_elsewhere: false,
@@ -101,14 +105,21 @@ impl WsChannel {
         self.live.refusal = why;
     }
 
-    /// Asks for a book anew. An error means that the live connection is to be dropped.
+    /// Asks for a book anew, unless that was done just before: the core asks again. An error means
+    /// that the live connection is to be dropped.
     pub(super) fn renew_book(
         &mut self,
         market: MarketId,
+        now_ns: Nanos,
         poller: &Poller,
         random: &mut Random,
     ) -> io::Result<()> {
-        self.live.renew_book(market, poller, random)
+        let pace = self.paces.iter_mut().find(|(id, _)| *id == market);
+        // Of a connection that is not up, the next subscription asks.
+        if self.live.is_up() && pace.is_some_and(|(_, pace)| pace.allows(now_ns)) {
+            return self.live.renew_book(market, poller, random);
+        }
+        Ok(())
     }
 
     /// The venue is going to close: a new connection is opened before it does.
