@@ -94,6 +94,11 @@ impl WsChannel {
         if self.live.trouble.is_empty() { &self.live.refusal } else { &self.live.trouble }
     }
 
+    /// Whether a new connection brings the books.
+    pub(super) fn begins_anew(&self) -> bool {
+        self.manner.begins_anew
+    }
+
     /// Whether the venue refuses a subscription.
     pub(super) fn is_refused(&self) -> bool {
         !self.live.refusal.is_empty()

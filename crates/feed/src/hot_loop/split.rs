@@ -59,8 +59,12 @@ impl Turn {
     /// the same, and the core is told again.
     fn begin_session(&mut self) -> Result<(), LoopError> {
         self.begin()?;
+        let error = std::io::Error::other("a new session began, which needs the books from anew");
         for index in 0..self.channels.len() {
             let (venue, channel) = (self.channels[index].venue, self.channels[index].channel);
+            if self.channels[index].is_up() && self.channels[index].begins_anew() {
+                self.channel_down(index, &error)?;
+            }
             if self.channels[index].is_up() {
                 self.take(None, &Input::ChannelUp { venue, channel })?;
             }
