@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from typing import Any
 import exchange_process
 import msgspec
 from exchange_process import API_KEY, SECRET, Exchange, free_port
+from prunella.control import Kill
 from prunella.control.client import SocketTarget
 from prunella.control.tokens import ensure_token, load_token
 from prunella.trading.runtime import STAGES, StageName, TradingSettings
-from prunella.values import Home
+from prunella.values import Home, parse_fixed
 
 WAIT_S_MAX = 20.0
+SYMBOL = "BTCUSDT"
+FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = WAIT_S_MAX) -> None:
@@ -113,6 +117,20 @@ class Engine:
         token = load_token(self.home.key("control.token"))
         return SocketTarget(self.home.socket("engine"), token=token, name="engine")
 
+    def settle(self) -> None:
+        """Halts, cancels, and waits until the fate of every order is known."""
+        assert self.target().apply(Kill(), actor="test", reason="settle").ok
+
+        def is_settled() -> bool:
+            # The status is shown from time to time: one from before the kill says nothing.
+            status = self.status()
+            venues = status["venues"].values()
+            return status.get("trading_state") == "halted" and not any(
+                venue["orders_open"] or venue["orders_unknown"] for venue in venues
+            )
+
+        wait_until(is_settled, "all orders to be settled")
+
     def kill(self) -> None:
         """SIGKILL."""
         assert self.process is not None
@@ -125,6 +143,19 @@ class Engine:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=10)
+
+
+def assert_books_agree(engine: Engine, exchange: Exchange) -> None:
+    """Our fills and position are the venue's, no order doubled, none left open."""
+    ours = engine.venue()
+    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
+    orders = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
+    assert ours["fills"] == len(trades)
+    signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
+    assert parse_fixed(ours["position"]) == sum(signed)
+    assert Counter(order["clientOrderId"] for order in orders).most_common(1)[0][1] == 1
+    assert all(order["status"] in FINAL for order in orders)
+    assert ours["breaks"] == 0
 
 
 class SplitEngine(Engine):
@@ -232,7 +263,9 @@ def running_on_two(folder: Path, settings: TradingSettings) -> Iterator[Engine]:
         exchanges = {}
         for name in ("primary", "backup"):
             (folder / name).mkdir()
-            exchanges[name] = stack.enter_context(exchange_process.running(folder / name))
+            exchanges[name] = stack.enter_context(
+                exchange_process.running(folder / name, "--speed", "3", "--orders-per-10s", "1000")
+            )
         yield stack.enter_context(running(folder, exchanges, settings))
 
 

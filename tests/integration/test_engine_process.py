@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import engine_process
 import exchange_process
 import msgspec
 import pytest
-from engine_process import Engine, wait_until
+from engine_process import SYMBOL, Engine, assert_books_agree, wait_until
 from exchange_process import DATA, Exchange
 from metric_labels import unlisted_on
 from prunella.control import Halt, Kill, Restart, Resume, SetOrderRate, SwitchVenue
@@ -19,10 +18,6 @@ from prunella.trading.engine import replay
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.trading.strategy import MarketMaker, Momentum
-from prunella.values import parse_fixed
-
-SYMBOL = "BTCUSDT"
-FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
 
 # Quotes at the very top and takes on the slightest move, so that fills come within seconds.
 EAGER = TradingSettings(
@@ -58,31 +53,6 @@ def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[Engine]:
         yield running
 
 
-def _settle(engine: Engine) -> None:
-    """Halts, cancels, and waits until the fate of every order is known."""
-    target = engine.target()
-    assert target.apply(Kill(), actor="test", reason="settle").ok
-
-    def is_settled() -> bool:
-        venue = engine.venue()
-        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
-
-    wait_until(is_settled, "all orders to be settled")
-
-
-def _assert_books_agree(engine: Engine, exchange: Exchange) -> None:
-    """Our fills and position are the venue's, no order doubled, none left open."""
-    ours = engine.venue()
-    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
-    orders = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
-    assert ours["fills"] == len(trades)
-    signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
-    assert parse_fixed(ours["position"]) == sum(signed)
-    assert Counter(order["clientOrderId"] for order in orders).most_common(1)[0][1] == 1
-    assert all(order["status"] in FINAL for order in orders)
-    assert ours["breaks"] == 0
-
-
 def _assert_replay_proves_itself(engine: Engine) -> None:
     """The journal replays to the recorded hashes, from its beginning and from a snapshot."""
     whole = replay(engine.home.engine_journal)
@@ -97,8 +67,8 @@ def test_trading_then_terminated_leaves_agreeing_books_and_a_proven_journal(
 ) -> None:
     """SIGTERM cancels every order and writes a snapshot; the replay gives the same state."""
     engine.wait_trading(fills=5)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     assert engine.stop() == 0, engine.log()
     assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
     _assert_replay_proves_itself(engine)
@@ -115,8 +85,8 @@ def test_killed_in_mid_trading_comes_back_and_nothing_is_doubled_or_lost(
         engine.wait_ready()
     assert engine.status()["replayed_entries"] > 0
     engine.wait_trading(fills=2)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     engine.kill()
     _assert_replay_proves_itself(engine)
 
@@ -136,8 +106,8 @@ def test_killed_before_any_snapshot_comes_back_from_the_whole_journal(
         snapshot.write_bytes(damaged)
     engine.start()
     engine.wait_ready()
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     engine.kill()
     _assert_replay_proves_itself(engine)
 
@@ -156,7 +126,7 @@ def test_kill_switch_ends_new_orders_at_its_journal_entry(
     wait_until(lambda: engine.venue()["frames"] > frames + 200, "the market to go on")
     assert engine.status()["trading_state"] == "halted"
     wait_until(lambda: engine.venue()["orders_open"] == 0, "all orders to be cancelled")
-    _assert_books_agree(engine, exchange)
+    assert_books_agree(engine, exchange)
     assert engine.stop() == 0
     found = replay(engine.home.engine_journal)
     assert 0 < int(found["last_order_seq"]) < reply.seq
@@ -228,9 +198,9 @@ def test_switched_venue_is_taken_at_by_a_pinned_thread_that_never_sleeps(
         engine.wait_trading(fills=2, venue="backup")
         assert engine.venue("backup")["active"]
         assert not engine.venue("primary")["active"]
-        _settle(engine)
+        engine.settle()
         wait_until(lambda: engine.venue("backup")["orders_open"] == 0, "the backup to settle")
-        _assert_books_agree(engine, exchange)
+        assert_books_agree(engine, exchange)
 
 
 def test_venue_says_why_it_is_not_healthy_and_whose_clock_is_off(
@@ -267,8 +237,8 @@ def test_frozen_exchange_is_stale_and_gets_no_order_until_it_is_back(
     exchange.process.send_signal(signal.SIGCONT)
     engine.wait_ready()
     engine.wait_trading(fills=1)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     engine.kill()
     _assert_replay_proves_itself(engine)
 
@@ -285,8 +255,8 @@ def test_stopped_engine_does_not_take_old_frames_for_new(
     wait_until(lambda: "stood still" in engine.log(), "the engine to notice")
     engine.wait_ready()
     engine.wait_trading(fills=1)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
 
 
 def test_order_path_that_loses_answers_never_doubles_an_order(
@@ -296,8 +266,8 @@ def test_order_path_that_loses_answers_never_doubles_an_order(
     exchange.admin("behaviour", order_capacity_per_second=2, errors=[503, 429])
     wait_until(lambda: engine.venue()["orders_became_unknown"] >= 3, "orders of unknown fate")
     exchange.admin("behaviour", order_capacity_per_second=None)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     engine.kill()
     _assert_replay_proves_itself(engine)
 
@@ -311,8 +281,8 @@ def test_dropped_connections_are_opened_again(engine: Engine, exchange: Exchange
     exchange.admin("behaviour", disconnect=False)
     engine.wait_ready()
     engine.wait_trading(fills=1)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
 
 
 def test_old_connections_are_replaced_without_a_gap_or_a_repetition(
@@ -329,8 +299,8 @@ def test_old_connections_are_replaced_without_a_gap_or_a_repetition(
         assert "channel lost" not in engine.log()
         for name in ("gaps", "resyncs", "malformed", "orders_became_unknown"):
             assert after[name] == before[name], name
-        _settle(engine)
-        _assert_books_agree(engine, exchange)
+        engine.settle()
+        assert_books_agree(engine, exchange)
         engine.kill()
         _assert_replay_proves_itself(engine)
 
@@ -348,8 +318,8 @@ def test_recorded_session_is_traded_and_its_journal_proves_itself(tmp_path: Path
     ):
         engine.wait_trading(fills=5)
         assert engine.venue()["malformed"] == 0
-        _settle(engine)
-        _assert_books_agree(engine, exchange)
+        engine.settle()
+        assert_books_agree(engine, exchange)
         assert engine.stop() == 0
         _assert_replay_proves_itself(engine)
 
@@ -370,8 +340,8 @@ def test_journal_that_cannot_be_written_ends_trading_and_the_process(
         journal.with_name("gone").rename(journal)
         engine.start()
         engine.wait_ready()
-        _settle(engine)
-        _assert_books_agree(engine, exchange)
+        engine.settle()
+        assert_books_agree(engine, exchange)
 
 
 def test_engine_at_power_level_sends_only_what_is_on_the_disk(
@@ -388,8 +358,8 @@ def test_engine_at_power_level_sends_only_what_is_on_the_disk(
         engine.kill()
         engine.start()
         engine.wait_trading(fills=2)
-        _settle(engine)
-        _assert_books_agree(engine, exchange)
+        engine.settle()
+        assert_books_agree(engine, exchange)
         assert engine.stop() == 0, engine.log()
         _assert_replay_proves_itself(engine)
 

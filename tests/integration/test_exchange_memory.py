@@ -6,7 +6,7 @@ import exchange_process
 import pytest
 from engine_process import Engine, wait_until
 from exchange_process import Exchange, free_port
-from prunella.control import Kill, Resume
+from prunella.control import Resume
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import TradingSettings
 from prunella.trading.strategy import MarketMaker, Momentum
@@ -115,15 +115,6 @@ def test_exchange_with_a_damaged_or_strange_state_file_refuses(
     assert state.read_text() == found
 
 
-def _halt(engine: Engine) -> None:
-    """The kill latch, and no order left of unknown fate."""
-    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
-    wait_until(
-        lambda: {"orders_open": 0, "orders_unknown": 0}.items() <= engine.venue().items(),
-        "all orders to be settled",
-    )
-
-
 def test_stack_stopped_and_started_again_goes_on_where_it_was(tmp_path: Path, state: Path) -> None:
     """Engine and exchange both end and come back: reconciled, same position, still killed."""
     arguments = (*LIVELY, "--state-file", str(state))
@@ -133,7 +124,7 @@ def test_stack_stopped_and_started_again_goes_on_where_it_was(tmp_path: Path, st
         try:
             engine.wait_ready()
             engine.wait_trading(fills=5)
-            _halt(engine)
+            engine.settle()
             before = engine.venue()
             assert engine.stop() == 0, engine.log()
         finally:
@@ -150,7 +141,7 @@ def test_stack_stopped_and_started_again_goes_on_where_it_was(tmp_path: Path, st
             assert engine.target().apply(Resume(), actor="test", reason="go on").ok
             engine.wait_ready()
             engine.wait_trading(fills=3)
-            _halt(engine)
+            engine.settle()
             trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
             ours = engine.venue()
             signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)

@@ -9,7 +9,7 @@ import msgspec
 from command_line import run
 from engine_process import Engine, wait_until
 from exchange_process import Exchange
-from prunella.control import AcceptBreak, Kill
+from prunella.control import AcceptBreak
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import LoopSettings, TradingSettings
 from prunella.trading.strategy import MarketMaker, Momentum
@@ -26,17 +26,6 @@ EAGER = TradingSettings(
     },
     loop=LoopSettings(snapshot_every_s=0.5),
 )
-
-
-def _settle(engine: Engine) -> None:
-    """Kills, and waits until the fate of every order is known."""
-    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
-
-    def is_settled() -> bool:
-        venue = engine.venue()
-        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
-
-    wait_until(is_settled, "all orders to be settled")
 
 
 def _first_in_first_out(trades: list[dict[str, Any]]) -> tuple[int, int]:
@@ -65,7 +54,7 @@ def test_positions_at_either_cost_are_those_of_the_venues_own_trades(
     settings = msgspec.structs.replace(EAGER, strategies={"maker": EAGER.strategies["maker"]})
     with engine_process.running(tmp_path, {"primary": exchange}, settings) as engine:
         engine.wait_trading(fills=8)
-        _settle(engine)
+        engine.settle()
         shown = engine.status()["positions"]
         assert engine.stop() == 0, engine.log()
     trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
@@ -143,7 +132,7 @@ def test_fills_that_the_stream_lost_are_found_and_booked(
         exchange.admin("behaviour", user={"drop_ratio": 1.0})
         wait_until(lambda: bool(_break(engine, "fill_missed")), "a fill that was not told")
         exchange.admin("behaviour")
-        _settle(engine)
+        engine.settle()
         found = _break(engine, "fill_missed")
         assert (found["state"], found["ended_by"]) == ("repaired", "trade_history")
         trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body

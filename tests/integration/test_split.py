@@ -1,26 +1,22 @@
 """Five processes over real exchanges: trade, lose each of them in turn, prove the journal."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import engine_process
 import pytest
 import zmq
-from engine_process import SplitEngine, wait_until
+from engine_process import SYMBOL, SplitEngine, assert_books_agree, wait_until
 from exchange_process import Exchange
 from metric_labels import unlisted_on
-from prunella.control import Kill, Resume
+from prunella.control import Resume
 from prunella.trading.engine import replay
 from prunella.trading.execution import VenueLimits
 from prunella.trading.runtime import STAGES, LoopSettings, TradingSettings
 from prunella.trading.runtime.stage_pb2 import Advanced, Positions
 from prunella.trading.runtime.stages import OPERATOR, stage_secret, stage_socket
 from prunella.trading.strategy import MarketMaker, Momentum
-from prunella.values import parse_fixed
 
-SYMBOL = "BTCUSDT"
-FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
 EAGER = TradingSettings(
     topology="split",
     venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
@@ -41,30 +37,6 @@ def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[SplitEngine]:
         yield running
 
 
-def _settle(engine: SplitEngine) -> None:
-    """Halts, cancels, and waits until the fate of every order is known."""
-    assert engine.target().apply(Kill(), actor="test", reason="settle").ok
-
-    def is_settled() -> bool:
-        venue = engine.venue()
-        return bool(venue) and venue["orders_open"] == 0 and venue["orders_unknown"] == 0
-
-    wait_until(is_settled, "all orders to be settled")
-
-
-def _assert_books_agree(engine: SplitEngine, exchange: Exchange) -> None:
-    """Our fills and position are the venue's, no order doubled, none left open."""
-    ours = engine.venue()
-    trades = exchange.signed("GET", "myTrades", symbol=SYMBOL, limit=1000).body
-    orders = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
-    assert ours["fills"] == len(trades)
-    signed = (parse_fixed(t["qty"]) * (1 if t["isBuyer"] else -1) for t in trades)
-    assert parse_fixed(ours["position"]) == sum(signed)
-    assert Counter(order["clientOrderId"] for order in orders).most_common(1)[0][1] == 1
-    assert all(order["status"] in FINAL for order in orders)
-    assert ours["breaks"] == 0
-
-
 def test_five_processes_trade_and_the_fused_core_replays_the_same_states(
     engine: SplitEngine, exchange: Exchange
 ) -> None:
@@ -78,8 +50,8 @@ def test_five_processes_trade_and_the_fused_core_replays_the_same_states(
     for name in STAGES:
         assert engine.get_stage(name, "/health")[0] == 200
         assert unlisted_on(engine.get_stage(name, "/metrics")[1].decode()) == {}
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     assert engine.stop() == 0, engine.log()
     assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
     whole = replay(engine.home.engine_journal)
@@ -97,8 +69,8 @@ def test_each_process_killed_in_turn_comes_back_and_nothing_is_doubled_or_lost(
         engine.start_stage(name)
         engine.wait_ready()
     engine.wait_trading(fills=2)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
     engine.kill()
     whole = replay(engine.home.engine_journal)
     assert whole["hash_equal"], whole
@@ -114,7 +86,7 @@ def test_without_signal_or_risk_no_order_leaves_and_a_kill_still_cancels(
     before = engine.venue()["orders_not_received"]
     wait_until(lambda: engine.venue()["orders_not_received"] > before + 3, "orders taken back")
     count = len(exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body)
-    _settle(engine)
+    engine.settle()
     assert exchange.signed("GET", "openOrders", symbol=SYMBOL).body == []
     after = exchange.signed("GET", "allOrders", symbol=SYMBOL, limit=1000).body
     assert len(after) == count
@@ -122,8 +94,8 @@ def test_without_signal_or_risk_no_order_leaves_and_a_kill_still_cancels(
     engine.wait_ready()
     assert engine.target().apply(Resume(), actor="ada", reason="back").ok
     engine.wait_trading(fills=1)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
 
 
 def test_positions_are_told_to_operators_and_sockets_are_private(engine: SplitEngine) -> None:
@@ -170,8 +142,8 @@ def test_libzmq_reads_the_bells_and_may_not_write_orders(
         forger.close()
         context.term()
     engine.wait_trading(fills=1)
-    _settle(engine)
-    _assert_books_agree(engine, exchange)
+    engine.settle()
+    assert_books_agree(engine, exchange)
 
 
 def _subscriber(
