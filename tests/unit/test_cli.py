@@ -16,6 +16,8 @@ from prunella.cli import main
 from prunella.cli.app import app
 from prunella.cli.stack import free_port_base, new_home
 from prunella.config import Settings, StackSettings, save
+from prunella.journal import JournalWriter
+from prunella.trading.runtime import TradingSettings
 from typer.testing import CliRunner
 
 SNAPSHOT = '1000 {"lastUpdateId":10,"bids":[["100.00","2"]],"asks":[["101.00","3"]]}\n'
@@ -365,3 +367,15 @@ def test_record_refuses_what_it_does_not_know(typed: Typed) -> None:
     assert "expected an address such as wss://" in told(
         typed("record", "kraken", "X", "--url", "localhost:1")
     )
+
+
+def test_journal_of_another_version_is_told_in_a_sentence(tmp_path: Path, typed: Typed) -> None:
+    """Its states cannot be reached again; nobody is helped by a stack trace."""
+    writer = JournalWriter(tmp_path)
+    writer.append(1, 1, TradingSettings().core())
+    writer.append(2, 11, bytes(32))
+    writer.close()
+    said = typed("positions", "--journal", tmp_path)
+    assert said.status == 2
+    assert said.err.startswith("prunella: entry 2: expected the state hash 0000")
+    assert "another version of the core wrote this journal" in said.err

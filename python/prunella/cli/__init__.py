@@ -9,7 +9,7 @@ import sys
 
 def main() -> None:
     """Entry point: runs a command; a person's mistake gives a sentence, not a stack trace."""
-    from prunella.errors import PermanentError, RetryableError  # noqa: PLC0415
+    from prunella.errors import PrunellaError  # noqa: PLC0415
 
     try:
         from prunella.cli.app import app  # noqa: PLC0415  services start without typer and rich
@@ -17,6 +17,6 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (PermanentError, RetryableError, OSError) as error:
+    except (PrunellaError, OSError) as error:
         sys.stderr.write(f"prunella: {error}\n")
         sys.exit(2)
