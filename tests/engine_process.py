@@ -19,6 +19,7 @@ from exchange_process import API_KEY, SECRET, Exchange, free_port
 from prunella.control import Kill
 from prunella.control.client import SocketTarget
 from prunella.control.tokens import ensure_token, load_token
+from prunella.errors import TargetUnavailableError
 from prunella.trading.runtime import STAGES, StageName, TradingSettings
 from prunella.values import Home, parse_fixed
 
@@ -106,7 +107,8 @@ class Engine:
 
     def wait_trading(self, *, fills: int = 1, venue: str = "primary") -> None:
         """Waits for this many more fills."""
-        before = self.venue(venue).get("fills", 0)
+        wait_until(lambda: bool(self.venue(venue)), "a first status")
+        before = self.venue(venue)["fills"]
         wait_until(
             lambda: self.venue(venue).get("fills", 0) >= before + fills,
             f"{fills} fills at {venue}",
@@ -119,7 +121,7 @@ class Engine:
 
     def settle(self) -> None:
         """Halts, cancels, and waits until the fate of every order is known."""
-        assert self.target().apply(Kill(), actor="test", reason="settle").ok
+        wait_until(self._is_killed, "the engine to take commands")
 
         def is_settled() -> bool:
             # The status is shown from time to time: one from before the kill says nothing.
@@ -130,6 +132,13 @@ class Engine:
             )
 
         wait_until(is_settled, "all orders to be settled")
+
+    def _is_killed(self) -> bool:
+        """Whether it took the kill; a process that is just starting does not yet."""
+        try:
+            return self.target().apply(Kill(), actor="test", reason="settle").ok
+        except TargetUnavailableError:
+            return False
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -165,9 +165,10 @@ class EngineService:
         self._server.start()
         self._loop.start()
         if self._takes_commands:
-            self._promote_current()
+            # The doors first: a kill must not wait for models.
             self._control.start()
             self._door.start()
+            self._promote_current()
         _say("trading thread started")
         if self._takes_commands:
             self._compare_limits()
