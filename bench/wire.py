@@ -6,7 +6,7 @@ order, and the order. Both ways through the kernel, the engine's wake-up, its jo
 checks lie between. Orders that another event than a frame may have caused are left out. It is
 measured with several settings of the hot loop. The tap needs root (CAP_NET_RAW).
 
-    python bench/wire.py [ORDERS]
+    python bench/wire.py [ORDERS]     # all settings; `prunella bench` takes the first two
 """
 
 import socket
@@ -26,7 +26,7 @@ from prunella.trading.execution import VenueLimits
 from prunella.trading.strategy import MarketMaker
 from prunella.values import Home
 
-ORDERS = 400
+ORDERS = 200
 GOAL = "≤ 15 µs"
 VARIANTS: dict[str, dict[str, bool | int]] = {
     "wire to wire": {"cpu": 1, "busy_poll": True},
@@ -108,7 +108,7 @@ def figures(*, quick: bool) -> Iterable[Latency]:
     """The figures for `prunella bench`; none without the right to tap."""
     if not _may_tap():
         return
-    names = list(VARIANTS)[: 1 if quick else None]
+    names = list(VARIANTS)[: 1 if quick else 2]
     for name in names:
         pairs = measure(30 if quick else ORDERS, VARIANTS[name])
         yield latency(name, pairs.taken, goal=GOAL if name == "wire to wire" else "")

@@ -8,8 +8,8 @@ import pytest
 from prunella.trading.engine import measure_session, order_trails, replay
 from prunella.trading.runtime import TradingSettings
 
-DATA = os.environ.get("PRUNELLA_DATA", "")
-SESSION = Path(DATA) / "market" / "binance_spot_btcusdt_20240808.gz"
+DATA = Path(os.environ.get("PRUNELLA_DATA", "../shared/data"))
+SESSION = DATA / "market" / "binance_spot_btcusdt_20240808.gz"
 
 
 @pytest.mark.skipif(not SESSION.is_file(), reason="PRUNELLA_DATA holds no recorded session")
