@@ -20,11 +20,24 @@ from prunella.control import Kill
 from prunella.control.client import SocketTarget
 from prunella.control.tokens import ensure_token, load_token
 from prunella.errors import TargetUnavailableError
-from prunella.trading.runtime import STAGES, StageName, TradingSettings
+from prunella.trading.execution import VenueLimits
+from prunella.trading.runtime import STAGES, LoopSettings, StageName, TradingSettings
+from prunella.trading.strategy import MarketMaker, Momentum
 from prunella.values import Home, parse_fixed
 
 WAIT_S_MAX = 20.0
 SYMBOL = "BTCUSDT"
+EAGER = TradingSettings(
+    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
+    strategies={
+        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
+        "momentum": Momentum(
+            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
+        ),
+    },
+    loop=LoopSettings(snapshot_every_s=0.5),
+)
+"""Trades as often as the venue takes orders."""
 FINAL = {"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"}
 
 

@@ -9,27 +9,15 @@ import engine_process
 import exchange_process
 import msgspec
 import pytest
-from engine_process import SYMBOL, Engine, assert_books_agree, wait_until
+from engine_process import EAGER, SYMBOL, Engine, assert_books_agree, wait_until
 from exchange_process import DATA, Exchange
 from metric_labels import unlisted_on
 from prunella.control import Halt, Kill, Restart, Resume, SetOrderRate, SwitchVenue
 from prunella.errors import CommandUnsupportedError
 from prunella.trading.engine import replay
-from prunella.trading.execution import VenueLimits
-from prunella.trading.runtime import LoopSettings, TradingSettings
-from prunella.trading.strategy import MarketMaker, Momentum
+from prunella.trading.runtime import LoopSettings
 
 # Quotes at the very top and takes on the slightest move, so that fills come within seconds.
-EAGER = TradingSettings(
-    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
-    strategies={
-        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
-        "momentum": Momentum(
-            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
-        ),
-    },
-    loop=LoopSettings(snapshot_every_s=0.5),
-)
 
 METRICS = """
     trading_state engine_ready engine_active_venue venue_feed_age_seconds venue_state

@@ -9,23 +9,11 @@ import exchange_process
 import msgspec
 import pytest
 from certificates import Authority, Served
-from engine_process import Engine, wait_until
+from engine_process import EAGER, Engine, wait_until
 from exchange_process import Exchange
-from prunella.trading.execution import VenueLimits
-from prunella.trading.runtime import LoopSettings, TradingSettings
-from prunella.trading.strategy import MarketMaker, Momentum
+from prunella.trading.runtime import TradingSettings
 from prunella.trading.venue import VenueEndpoint
 
-EAGER = TradingSettings(
-    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
-    strategies={
-        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
-        "momentum": Momentum(
-            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
-        ),
-    },
-    loop=LoopSettings(snapshot_every_s=0.5),
-)
 MARKET = ("--seed", "3", "--speed", "3", "--orders-per-10s", "1000")
 
 

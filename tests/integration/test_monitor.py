@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import zmq
-from engine_process import Engine, running_on_two, wait_until
+from engine_process import EAGER, Engine, running_on_two, wait_until
 from exchange_process import free_port
+from prunella.cli.operate import send_over_zeromq
 from prunella.control import Kill
 from prunella.control.curve import CurvePair, ensure_curve_pair, load_curve_pair
-from prunella.control.tokens import load_token
-from prunella.control.zeromq import ZeroMqTarget
 from prunella.errors import TargetUnavailableError
 from prunella.trading.runtime import TradingSettings
 from prunella.trading.runtime.monitor_pb2 import Event
@@ -77,7 +77,8 @@ def first(listener: Subscriber, **wanted: Any) -> Event:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """An engine that trades on one real exchange process each."""
-    with running_on_two(tmp_path, TradingSettings()) as engine:
+    settings = msgspec.structs.replace(TradingSettings(), strategies=EAGER.strategies)
+    with running_on_two(tmp_path, settings) as engine:
         yield engine
 
 
@@ -107,14 +108,7 @@ def test_kill_over_zeromq_is_seen_by_whoever_watches(engine: Engine) -> None:
     home = engine.home
     with monitor(engine), subscriber(engine, "command", "view", "reflex") as listener:
         first(listener, view={"trading_state": "active"})
-        target = ZeroMqTarget(
-            home.socket("commands"),
-            token=load_token(home.key("control.token")),
-            client=load_curve_pair(home.key("operator.curve")),
-            server=load_curve_pair(home.key("engine.curve")).public,
-            name="engine",
-        )
-        reply = target.apply(Kill(), actor="ann", reason="drill")
+        reply = send_over_zeromq(home, Kill(), actor="ann", reason="drill")
         assert reply.ok
         told = first(listener, command={"actor": "ann"})
         assert (told.command.command, told.seq) == ("Kill", reply.seq)

@@ -7,25 +7,12 @@ from typing import Any
 import engine_process
 import msgspec
 from command_line import run
-from engine_process import Engine, wait_until
+from engine_process import EAGER, Engine, wait_until
 from exchange_process import Exchange
 from prunella.control import AcceptBreak
-from prunella.trading.execution import VenueLimits
-from prunella.trading.runtime import LoopSettings, TradingSettings
-from prunella.trading.strategy import MarketMaker, Momentum
 from prunella.values import SCALE, parse_fixed
 
 SYMBOL = "BTCUSDT"
-EAGER = TradingSettings(
-    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
-    strategies={
-        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
-        "momentum": Momentum(
-            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
-        ),
-    },
-    loop=LoopSettings(snapshot_every_s=0.5),
-)
 
 
 def _first_in_first_out(trades: list[dict[str, Any]]) -> tuple[int, int]:

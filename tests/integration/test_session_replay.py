@@ -4,25 +4,12 @@ from pathlib import Path
 
 import engine_process
 import exchange_process
-from engine_process import wait_until
+from engine_process import EAGER, wait_until
 from prunella.control import Kill
 from prunella.trading.backtest import replay_session
-from prunella.trading.execution import VenueLimits
-from prunella.trading.runtime import LoopSettings, TradingSettings
-from prunella.trading.strategy import MarketMaker, Momentum
 from prunella.values import parse_fixed
 
 SYMBOL = "BTCUSDT"
-EAGER = TradingSettings(
-    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
-    strategies={
-        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
-        "momentum": Momentum(
-            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
-        ),
-    },
-    loop=LoopSettings(snapshot_every_s=0.5),
-)
 
 
 def test_replay_of_a_live_session_gives_the_venues_own_orders_and_fills(tmp_path: Path) -> None:

@@ -4,36 +4,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import engine_process
+import msgspec
 import pytest
 import zmq
-from engine_process import SYMBOL, SplitEngine, assert_books_agree, wait_until
+from engine_process import EAGER, SYMBOL, SplitEngine, assert_books_agree, wait_until
 from exchange_process import Exchange
 from metric_labels import unlisted_on
 from prunella.control import Resume
 from prunella.trading.engine import replay
-from prunella.trading.execution import VenueLimits
-from prunella.trading.runtime import STAGES, LoopSettings, TradingSettings
+from prunella.trading.runtime import STAGES
 from prunella.trading.runtime.stage_pb2 import Advanced, Positions
 from prunella.trading.runtime.stages import OPERATOR, stage_secret, stage_socket
-from prunella.trading.strategy import MarketMaker, Momentum
 
-EAGER = TradingSettings(
-    topology="split",
-    venues={"primary": VenueLimits(order_rate_per_second=9, receive_window_ms=1000)},
-    strategies={
-        "maker": MarketMaker(quantity="0.01", half_spread_ppm=1, skew_ppm=5, requote_ppm=1),
-        "momentum": Momentum(
-            quantity="0.01", fast_updates=2, slow_updates=8, trigger_ppm=1, cooldown_ms=200
-        ),
-    },
-    loop=LoopSettings(snapshot_every_s=0.5),
-)
+SPLIT = msgspec.structs.replace(EAGER, topology="split")
 
 
 @pytest.fixture(name="engine")
 def fixture_engine(tmp_path: Path, exchange: Exchange) -> Iterator[SplitEngine]:
     """Five ready processes over it."""
-    with engine_process.running_split(tmp_path, {"primary": exchange}, EAGER) as running:
+    with engine_process.running_split(tmp_path, {"primary": exchange}, SPLIT) as running:
         yield running
 
 
