@@ -28,6 +28,8 @@ const TIMER: i64 = 4;
 pub const UP: [u8; 8] = 1_i64.to_le_bytes();
 /// It is gone.
 pub const DOWN: [u8; 8] = 2_i64.to_le_bytes();
+/// Its answer: what it wants.
+const INTENTS: i64 = 4;
 
 const WISH: usize = 6;
 
@@ -155,6 +157,11 @@ pub fn last_words(message: &[u8]) -> String {
     String::from_utf8_lossy(words).trim().to_owned()
 }
 
+/// Whether a strategy says what it wants.
+pub fn is_answer(message: &[u8]) -> bool {
+    message.starts_with(&INTENTS.to_le_bytes())
+}
+
 /// Reads what a strategy says; wishes are put over what the buffer held. `None` when it is no message
 /// of this version.
 pub fn read<'w>(bytes: &[u8], wishes: &'w mut Vec<(MarketId, Intent)>) -> Option<StrategyTold<'w>> {
@@ -168,7 +175,7 @@ pub fn read<'w>(bytes: &[u8], wishes: &'w mut Vec<(MarketId, Intent)>) -> Option
         (1, 0) => Some(StrategyTold::Up),
         (2, _) => Some(StrategyTold::Down),
         (3, 0) => Some(StrategyTold::Alive),
-        (4, left) if left % WISH == 1 => {
+        (INTENTS, left) if left % WISH == 1 => {
             let asked_ns = numbers.next()?;
             while let Some(kind) = numbers.next() {
                 let mut next = || numbers.next();

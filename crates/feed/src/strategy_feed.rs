@@ -2,13 +2,15 @@
 //!
 //! A strategy's own process follows the journal with a replica of the core, so that telling it costs
 //! the engine nothing, and a strategy that is slow loses nothing but time: it is told each market as
-//! it stands when it looks, never a queue of what it missed. Its fills are told one by one.
+//! it stands when it looks, never a queue of what it missed. Its fills are told one by one. It is
+//! told nothing between an answer of its own and the entry that holds that answer, so that it always
+//! sees the orders that it has asked for: otherwise it would ask for them twice.
 
 use crate::core::{Core, Traded};
 use crate::hot_loop::LoopError;
 use crate::input::Input;
 use crate::replica::{Replica, Step};
-use crate::strategy::{OwnFill, Teller};
+use crate::strategy::{OwnFill, Teller, is_answer};
 use engine::Engine;
 use engine::event::Channel;
 use engine::output::Output;
@@ -39,6 +41,8 @@ pub struct Follower {
     news: News,
     timer_ns: Nanos,
     trades_left_out: u64,
+    /// Answers of the strategy that the journal does not hold yet.
+    answers_on_the_way: u32,
 }
 
 impl Follower {
@@ -60,7 +64,8 @@ impl Follower {
         };
         let teller = Teller::new(StrategyId(number), engine.config().markets.len());
         let news = News { now_ns, ..News::default() };
-        Ok(Some(Follower { replica, teller, news, timer_ns: now_ns, trades_left_out: 0 }))
+        let (timer_ns, trades_left_out, answers_on_the_way) = (now_ns, 0, 0);
+        Ok(Some(Follower { replica, teller, news, timer_ns, trades_left_out, answers_on_the_way }))
     }
 
     /// The core's time as far as it has been followed.
@@ -71,6 +76,16 @@ impl Follower {
     /// Public trades that were left out because too many came at once.
     pub fn trades_left_out(&self) -> u64 {
         self.trades_left_out
+    }
+
+    /// The strategy has answered: the next news wait until the journal holds the answer.
+    pub fn answered(&mut self) {
+        self.answers_on_the_way += 1;
+    }
+
+    /// The way to the engine is new; what went over the old one may never arrive.
+    pub fn reconnected(&mut self) {
+        self.answers_on_the_way = 0;
     }
 
     /// What the engine lets through.
@@ -89,12 +104,15 @@ impl Follower {
     /// # Errors
     /// The journal is damaged.
     pub fn look(&mut self, mut tell: impl FnMut(&[u8])) -> Result<(), LoopError> {
-        let Follower { replica, teller, news, timer_ns, trades_left_out } = self;
+        let Follower { replica, teller, news, timer_ns, trades_left_out, answers_on_the_way } =
+            self;
         let strategy = teller.strategy();
         let followed = replica.follow(ENTRIES_MAX, |step| {
             *trades_left_out += news.take(strategy, step);
+            let arrived = u32::from(is_answer_of(strategy, step.input));
+            *answers_on_the_way = answers_on_the_way.saturating_sub(arrived);
         })?;
-        if followed == 0 {
+        if followed == 0 || *answers_on_the_way > 0 {
             return Ok(());
         }
         let Some(engine) = replica.core().map(Core::engine) else { return Ok(()) };
@@ -115,6 +133,10 @@ impl Follower {
         }
         Ok(())
     }
+}
+
+fn is_answer_of(strategy: StrategyId, input: &Input<'_>) -> bool {
+    matches!(input, Input::Strategy { strategy: whose, bytes } if *whose == strategy && is_answer(bytes))
 }
 
 impl News {

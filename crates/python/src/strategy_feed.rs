@@ -53,6 +53,16 @@ impl StrategyFeed {
             .collect())
     }
 
+    /// An answer is on its way: the next look tells nothing until the journal holds it.
+    fn answered(&mut self) {
+        self.follower.answered();
+    }
+
+    /// The way to the engine is new; what went over the old one may never arrive.
+    fn reconnected(&mut self) {
+        self.follower.reconnected();
+    }
+
     /// The core's time as far as it has been followed, nanoseconds UTC.
     #[getter]
     fn now_ns(&self) -> i64 {

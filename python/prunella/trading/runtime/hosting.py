@@ -156,6 +156,7 @@ class StrategyHost:
             engine.connect(str(self._socket))
             if self._feed is None:
                 self._feed = StrategyFeed(self._journal, self._name)
+            self._feed.reconnected()
         except OSError as error:
             engine.close()
             raise TargetUnavailableError(f"the engine is not there: {error}") from None
@@ -199,6 +200,7 @@ class StrategyHost:
         if self._gate in {"closed", "half_open"}:
             self._counts.answers += 1
             link.send(answer)
+            link.feed.answered()
         else:
             self._counts.held_back += 1
 
