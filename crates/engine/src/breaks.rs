@@ -22,7 +22,8 @@ pub enum BreakClass {
     UnknownOrder,
     /// An order of ours should rest there and does not. Rule: the venue is asked for its fate.
     OrderMissing,
-    /// A trade of ours that the stream never told. Rule: booked from the trade history.
+    /// A trade of ours that the stream never told, or fills that the venue counts and nobody tells.
+    /// Rule: booked from the trade history.
     FillMissed,
     /// The balance of a traded asset has not moved by our position. Rule: none; escalated.
     PositionDiffers,
@@ -53,11 +54,6 @@ impl BreakClass {
             Self::CashDiffers => "cash_differs",
             Self::ContradictingReport => "contradicting_report",
         }
-    }
-
-    /// Whether a person may accept the difference: only a balance can have moved by itself.
-    pub fn is_acceptable(self) -> bool {
-        matches!(self, Self::PositionDiffers | Self::CashDiffers)
     }
 }
 
@@ -160,6 +156,18 @@ pub struct Break {
     pub closed_ns: Nanos,
     /// Where it stands.
     pub state: BreakState,
+}
+
+impl Break {
+    /// Whether a person may accept it: a balance can move by itself, and a venue can count fills
+    /// that it never tells. Everything else has an answer, which the venue must give.
+    pub fn is_acceptable(&self) -> bool {
+        match self.class {
+            BreakClass::PositionDiffers | BreakClass::CashDiffers => true,
+            BreakClass::FillMissed => matches!(self.about, About::Order(_)),
+            _ => false,
+        }
+    }
 }
 
 /// All breaks that last, and the latest that ended.

@@ -144,7 +144,7 @@ impl Engine {
             }
             Command::AcceptBreak { id, actor, reason } => {
                 let mut lasting = self.breaks.open().iter();
-                if !lasting.any(|found| found.id == *id && found.class.is_acceptable()) {
+                if !lasting.any(|found| found.id == *id && found.is_acceptable()) {
                     Some(CommandRefusal::BreakUnknown)
                 } else if actor.trim().is_empty() || reason.trim().is_empty() {
                     Some(CommandRefusal::PersonNeeded)

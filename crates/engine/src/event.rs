@@ -239,7 +239,8 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// A person accepts that a balance has moved by other means than trading.
+    /// A person accepts a difference: a balance has moved by other means than trading, or fills that
+    /// the venue counts and never tells did not happen.
     AcceptBreak {
         /// Which break.
         id: u32,

@@ -337,6 +337,9 @@ impl Engine {
                 fee: done.fee,
             });
             self.strategy_executed(now_ns, &new, outputs);
+            if !applied.is_missing_fills {
+                self.are_told(now_ns, new.client_order_id, outputs);
+            }
         }
         let state = &mut self.markets[market.index()];
         if applied.is_missing_fills || state.fills.is_filling() {

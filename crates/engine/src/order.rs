@@ -144,6 +144,8 @@ pub struct Order {
     pub is_acknowledged: bool,
     /// Whether the running reconciliation still waits for the venue's word on it.
     pub is_unconfirmed: bool,
+    /// Since when the venue has counted more as filled than anybody told; 0 when all is told.
+    pub missing_since_ns: Nanos,
     /// The question what became of it.
     pub query: Request,
     /// The wish to cancel it.
@@ -166,6 +168,7 @@ impl Order {
             sent_ns: now_ns,
             is_acknowledged: false,
             is_unconfirmed: false,
+            missing_since_ns: 0,
             query: Request::about(salt),
             cancel: Request::about(!salt),
         }
@@ -409,6 +412,16 @@ impl OrderTable {
         order.state = next;
         self.put(order, was_open, &mut Applied::default());
         true
+    }
+
+    /// A person says that what the venue counted and never told did not happen.
+    pub fn accept_filled(&mut self, id: ClientOrderId) {
+        let Some(index) = self.open.iter().rposition(|o| o.new.client_order_id == id) else {
+            return;
+        };
+        let (mut order, was_open) = self.take(Slot::Open(index));
+        order.reported = order.filled;
+        self.put(order, was_open, &mut Applied::default());
     }
 
     fn find(&self, is_it: impl Fn(&Order) -> bool) -> Option<Slot> {

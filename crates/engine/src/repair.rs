@@ -56,6 +56,7 @@ impl Engine {
         while self.suspicions.0.front().is_some_and(|first| now_ns - first.at_ns >= GRACE_NS) {
             self.decide_oldest(now_ns, outputs);
         }
+        self.watch_fills(now_ns, outputs);
         let overdue = self.breaks.open().iter().find(|found| {
             found.state == BreakState::Open
                 && now_ns - found.opened_ns >= REPAIR_NS
@@ -70,6 +71,30 @@ impl Engine {
             let is_due = every_ns > 0 && now_ns - state.compared_ns >= every_ns;
             if is_due && state.stage == Stage::Reconciled && !state.is_comparing {
                 self.begin_comparison(now_ns, VenueId(index as u8));
+            }
+        }
+    }
+
+    /// Fills that a venue counts and does not tell, neither by the stream nor by its history, are a
+    /// break once [`REPAIR_NS`] have passed: until then the history may lag behind.
+    fn watch_fills(&mut self, now_ns: Nanos, outputs: &mut Vec<Output>) {
+        for index in 0..self.orders.open().len() {
+            let order = &mut self.orders.open_mut()[index];
+            if !order.is_missing_fills() {
+                order.missing_since_ns = 0;
+            } else if order.missing_since_ns == 0 {
+                order.missing_since_ns = now_ns;
+            } else if now_ns - order.missing_since_ns >= REPAIR_NS {
+                let new = order.new;
+                let found = Found {
+                    class: BreakClass::FillMissed,
+                    venue: self.venue_of(new.market),
+                    market: Some(new.market),
+                    about: About::Order(new.client_order_id),
+                    ours: self.orders.open()[index].filled.0.into(),
+                    theirs: self.orders.open()[index].reported.0.into(),
+                };
+                self.found(now_ns, &found, outputs);
             }
         }
     }
@@ -285,7 +310,15 @@ impl Engine {
         }
     }
 
-    /// A person says that a balance has moved by other means than trading.
+    /// The fills that were missing have been told.
+    pub(crate) fn are_told(&mut self, now_ns: Nanos, id: ClientOrderId, outputs: &mut Vec<Output>) {
+        self.end_breaks(now_ns, EndedBy::TradeHistory, outputs, |found| {
+            found.class == BreakClass::FillMissed && found.about == About::Order(id)
+        });
+    }
+
+    /// A person says that a balance has moved by other means than trading, or that fills which the
+    /// venue counts did not happen.
     pub(crate) fn accept_break(&mut self, now_ns: Nanos, id: u32, outputs: &mut Vec<Output>) {
         let Some(found) = self.breaks.open().iter().find(|found| found.id == id) else { return };
         let (venue, difference) = (found.venue, found.theirs.saturating_sub(found.ours));
@@ -293,6 +326,9 @@ impl Engine {
             && let Some(balance) = self.venues[venue.index()].balances.get_mut(asset)
         {
             balance.accept(difference);
+        }
+        if let About::Order(id) = found.about {
+            self.orders.accept_filled(id);
         }
         self.end_breaks(now_ns, EndedBy::Person, outputs, |found| found.id == id);
         if self.venues[venue.index()].stage != Stage::Waiting {

@@ -319,6 +319,53 @@ fn breaks_outlive_a_restart_and_a_lost_stream() {
     assert_eq!(desk.engine.reconciliation(V), Stage::Waiting);
 }
 
+/// A desk whose bid the venue has ended as filled, without telling any fill.
+fn counting_untold_fills() -> (Desk, NewOrder, NewOrder) {
+    let (mut desk, bid, ask) = comparing();
+    answer(&mut desk, &[bid, ask], &[], 10 * SCALE);
+    desk.report(&bid, VenueOrderStatus::Canceled, bid.quantity.0, 0);
+    let mut outputs = Vec::new();
+    for _ in 0..40 {
+        outputs.extend(quiet(&mut desk, REPAIR_NS / 20));
+        outputs.extend(desk.step(&Event::MyTrades { market: M, trades: &[] }));
+    }
+    outputs.extend(quiet(&mut desk, 1_000 * MS));
+    assert_eq!(opened(&outputs), [BreakClass::FillMissed]);
+    let [found] = desk.engine.breaks().open() else { panic!("one break") };
+    assert_eq!((found.about, found.ours), (About::Order(bid.client_order_id), 0));
+    assert_eq!(found.theirs, i128::from(bid.quantity.0));
+    assert_eq!(found.state, BreakState::Escalated, "the history does not tell them either");
+    assert_eq!(desk.engine.reconciliation(V), Stage::Broken);
+    (desk, bid, ask)
+}
+
+#[test]
+fn fills_that_are_counted_and_never_told_are_escalated_until_they_are() {
+    let (mut desk, bid, ask) = counting_untold_fills();
+    desk.report(&ask, VenueOrderStatus::Canceled, 0, 0);
+    let quantity = bid.quantity.0;
+    desk.step(&Event::MyTrades { market: M, trades: &[trade_of(&bid, 70, quantity)] });
+    assert_eq!(last_ended(&desk).state, BreakState::Ended(EndedBy::TradeHistory));
+    for _ in 0..2 {
+        answer(&mut desk, &[], &[], 10 * SCALE + quantity);
+    }
+    assert!(desk.engine.is_reconciled(V));
+}
+
+#[test]
+fn person_accepts_that_untold_fills_did_not_happen() {
+    let (mut desk, _, ask) = counting_untold_fills();
+    desk.report(&ask, VenueOrderStatus::Canceled, 0, 0);
+    let id = desk.engine.breaks().open()[0].id;
+    let (actor, reason) = ("ada".to_owned(), "the venue's support says so".to_owned());
+    desk.command(&Command::AcceptBreak { id, actor, reason });
+    assert_eq!(last_ended(&desk).state, BreakState::Ended(EndedBy::Person));
+    for _ in 0..2 {
+        answer(&mut desk, &[], &[], 10 * SCALE);
+    }
+    assert!(desk.engine.is_reconciled(V), "nothing of it is waited for any more");
+}
+
 #[test]
 fn state_with_anything_behind_it_is_of_another_version() {
     let (desk, ..) = comparing();
