@@ -119,7 +119,7 @@ class Rearm(_Command, frozen=True, kw_only=True, tag="rearm"):
 
 
 class AcceptBreak(_Command, frozen=True, kw_only=True, tag="accept_break"):
-    """Accept that a balance has moved by other means than trading; a person only.
+    """Accept a balance that moved by other means than trading, or fills never told; a person only.
 
     Attributes:
         id: The break's number, as `prunella breaks` shows it.
