@@ -108,7 +108,7 @@ def accept(
     home: _HomeOption = None,
     json_output: _JsonOption = False,
 ) -> None:
-    """Accept a difference: the balance is right as the venue has it, the untold fills never were."""
+    """Accept a difference: the balance is right at the venue, or the untold fills never were."""
     reply = tell_engine(home_at(home), AcceptBreak(id=number), actor=name, reason=reason)
     if json_output:
         print_json(reply)
