@@ -49,11 +49,16 @@ Source: `python/prunella/healing/decide/reasons.py`, and `policies/*.cedar` besi
 
 METRICS_INTRO = """# Metrics
 
-`watch` reads the `/metrics` pages of the engine and the exchanges and the host's `/proc`, ten
-times a second. Each metric belongs to one domain, and the agent of that domain alone sees it. A
-reading is about an *entity*: a component, `host`, or `pid:N` for a process that is not ours.
+`watch` reads the `/metrics` pages of the engine and the exchanges and the busiest processes of
+`/proc` ten times a second, the host's processors, disks and interfaces five times, and what costs
+more (interrupts, connections, file systems, open files, clocks) once. Each metric belongs to one
+domain, and the agent of that domain alone sees it. A reading is about an *entity*: a component,
+`host`, or `pid:N` for a process that is not ours.
 Histograms appear on the pages as `_bucket`, `_sum` and `_count`; agents see the last two.
-`host_pressure_some_ratio` with `resource="cpu"` goes to the domain `cpu`.
+`host_pressure_some_ratio` with `resource="cpu"` goes to the domain `cpu`. `host_tcp_*` with a
+`peer` speak of servers that processes of this machine are connected to. The `source` of a clock's
+figures is `kernel`, `chrony` or `ptp`; what is not there (a disk, a program, a file of the kernel)
+is not told.
 
 Source: `python/prunella/telemetry/catalogue.py`.
 """

@@ -18,7 +18,7 @@ WRITERS = {
     ),
     "exchange/operations.py": re.compile(r"# TYPE ([a-z_]+)"),
     "telemetry/processes.py": re.compile(r"emit\(\s*\"([a-z_]+)\""),
-    "telemetry/host.py": re.compile(r"emit\(\s*\"([a-z_]+)\""),
+    "telemetry/resources.py": re.compile(r"emit\(\s*\"([a-z_]+)\""),
     "telemetry/scrape.py": re.compile(r"reading\(\"([a-z_]+)\""),
 }
 DERIVED = {"heartbeat_age_seconds", "telemetry_age_seconds"}
@@ -57,7 +57,7 @@ def test_collected_readings_carry_the_labels_of_the_table(tmp_path: Path) -> Non
             metric=metric, entity=entity, value=value, labels=labels, ts_event_ns=1, ts_init_ns=1
         )
 
-    collectors = (HostCollector(), ProcessCollector(Components((), tmp_path / "none")))
-    readings = [each for one in collectors for each in one.collect(emit, 1)]
-    assert readings
+    processes = ProcessCollector(Components((), tmp_path / "none"))
+    readings = [*HostCollector().collect(emit, 1, 1), *processes.collect(emit, 1)]
+    assert {each.metric for each in readings if domain_of(each.metric) is None} == set()
     assert {each.metric: found for each in readings if (found := unlisted_labels(each))} == {}

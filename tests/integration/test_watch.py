@@ -210,9 +210,9 @@ def test_engine_without_its_hot_thread_says_nothing_of_it(
 def test_host_figures_are_within_what_is_possible() -> None:
     """Each figure of this machine has a sane value, and ratios are shares."""
     host = HostCollector()
-    host.collect(emit, CLOCK.now_ns())
+    host.collect(emit, CLOCK.now_ns(), CLOCK.monotonic_ns())
     threading.Event().wait(0.2)
-    readings = host.collect(emit, CLOCK.now_ns())
+    readings = host.collect(emit, CLOCK.now_ns(), CLOCK.monotonic_ns())
     cores = [r for r in readings if r.metric == "host_cpu_ratio"]
     assert len(cores) == os.cpu_count()
     assert all(-0.01 <= r.value <= 1.2 for r in readings if r.metric.endswith("_ratio"))

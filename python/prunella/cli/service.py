@@ -203,6 +203,7 @@ def _watch(context: Context) -> None:
     from prunella.config import FOLLOWERS
     from prunella.telemetry import Readings
     from prunella.telemetry.processes import Components, ProcessCollector
+    from prunella.telemetry.resources import ResourceCollector
     from prunella.telemetry.scrape import Target
     from prunella.telemetry.serve import Pages, StatusServer
     from prunella.telemetry.watch import Watch
@@ -219,11 +220,11 @@ def _watch(context: Context) -> None:
         )
 
     ports = context.settings.ports()
+    components = context.settings.components(), context.home.root / "supervisord.pid"
     watch = Watch(
-        processes=ProcessCollector(
-            Components(context.settings.components(), context.home.root / "supervisord.pid"),
-            hot_threads={"engine": ("hot", "hot")},
-        ),
+        processes=ProcessCollector(Components(*components), hot_threads={"engine": ("hot", "hot")}),
+        resources=ResourceCollector(Components(*components)),
+        folders=(Path("/"), context.home.root),
         targets=[
             Target(name, ports[name], context.read_token)
             for name in ("engine", "exchange-primary", "exchange-backup", *FOLLOWERS)

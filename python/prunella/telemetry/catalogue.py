@@ -8,9 +8,10 @@ for three resources under one name.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from prunella.telemetry.host_metrics import HOST_METRICS
 from prunella.telemetry.reading import Domain
 
-_PRESSURE = "host_pressure_some_ratio"
+_PRESSURE = {"host_pressure_some_ratio", "host_pressure_full_ratio"}
 _SUFFIXES = ("_sum", "_count", "_bucket")
 
 
@@ -24,7 +25,7 @@ class Metric(NamedTuple):
     labels: str = ""
 
 
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, Metric] = {row[0]: Metric(*row) for row in HOST_METRICS} | {
     row[0]: Metric(*row)
     for row in (
         (
@@ -51,24 +52,26 @@ METRICS: dict[str, Metric] = {
         ),
         ("process_rss_bytes", "cpu", "bytes", "resident memory"),
         ("process_threads", "cpu", "count", "threads"),
+        ("process_open_files", "io", "count", "files, sockets and pipes that it holds open"),
+        ("process_open_files_ratio", "io", "ratio", "the same as a share of its limit"),
+        (
+            "process_disk_read_bytes_per_second",
+            "io",
+            "bytes/s",
+            "read from disks, over two seconds",
+            "command start_ticks",
+        ),
+        (
+            "process_disk_written_bytes_per_second",
+            "io",
+            "bytes/s",
+            "written to disks, over two seconds",
+            "command start_ticks",
+        ),
         ("process_start_ticks", "cpu", "ticks", "start time, ticks since boot"),
         ("process_last_cpu", "cpu", "core", "core that it last ran on", "thread"),
-        ("host_cpu_ratio", "cpu", "ratio", "share of time the core was busy", "cpu"),
-        ("host_load_runnable", "cpu", "count", "processes that run or could run"),
-        (_PRESSURE, "io", "ratio", "share of time somebody waited for the resource", "resource"),
-        ("host_memory_available_bytes", "io", "bytes", "memory that can be had without swapping"),
-        ("host_disk_busy_ratio", "io", "ratio", "share of time the disk was busy", "device"),
-        ("host_disk_await_seconds", "io", "seconds", "mean time a disk request took", "device"),
         ("journal_entries_total", "io", "count", "entries written to the journal"),
         ("journal_bytes_total", "io", "bytes", "bytes written to the journal"),
-        (
-            "host_net_errors_total",
-            "network",
-            "count",
-            "packets lost or damaged, both directions",
-            "interface",
-        ),
-        ("host_tcp_retransmits_total", "network", "count", "TCP segments sent again"),
         ("scrape_up", "network", "bool", "1 when the target's metrics page came in time", "target"),
         (
             "scrape_timeout",
@@ -244,7 +247,7 @@ def domain_of(metric: str, labels: Mapping[str, str] | None = None) -> Domain | 
         >>> domain_of("tick_to_order_microseconds_sum")
         'execution'
     """
-    if metric == _PRESSURE and labels is not None and labels.get("resource") == "cpu":
+    if metric in _PRESSURE and labels is not None and labels.get("resource") == "cpu":
         return "cpu"
     row = METRICS.get(metric)
     if row is None:

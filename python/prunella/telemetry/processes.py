@@ -58,6 +58,16 @@ def read_stat(path: str) -> Stat | None:
     )
 
 
+def plain(command: str) -> str:
+    """A process's own name for itself, as it may be carried on.
+
+    Example:
+        >>> plain("python3: x")
+        'python3__x'
+    """
+    return _UNSAFE.sub("_", command)
+
+
 class Components:
     """Which pid is which component: the children of the supervisor, by the name it gave them.
 
@@ -253,7 +263,7 @@ class ProcessCollector:
                 "process_cpu_ratio",
                 f"pid:{pid}",
                 ratio,
-                command=_UNSAFE.sub("_", stat.command),
+                command=plain(stat.command),
                 start_ticks=str(stat.start_ticks),
                 last_cpu=str(stat.last_cpu),
             )

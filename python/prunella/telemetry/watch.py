@@ -1,7 +1,8 @@
 """The collectors together, ten rounds a second: a machine and its processes in, readings out."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -9,11 +10,14 @@ from prunella.telemetry.catalogue import domain_of
 from prunella.telemetry.host import HostCollector
 from prunella.telemetry.processes import ProcessCollector
 from prunella.telemetry.reading import Domain, Reading, Readings
+from prunella.telemetry.resources import ResourceCollector
 from prunella.telemetry.scrape import ROUND_NS, Scraper, Target
 from prunella.values import Clock
 
 _HOST_EVERY = 2
 """The machine's own figures move slowly and cost most; every other round is enough."""
+_RESOURCES_EVERY = 10
+"""Once a second: it reads two files of every process of the machine."""
 _ROUND_AGE_NS_MAX = 1_000_000_000
 """Ten rounds: whoever is this late is not watching."""
 
@@ -40,6 +44,8 @@ class Watch:
         targets: Who is scraped.
         publish: Called with each `Readings`, from several threads.
         clock: The time.
+        resources: The collector of open files and traffic to disks, if anybody wants these.
+        folders: The file systems that hold them are watched.
     """
 
     def __init__(
@@ -49,9 +55,12 @@ class Watch:
         targets: Sequence[Target],
         publish: Callable[[Readings], None],
         clock: Clock,
+        resources: ResourceCollector | None = None,
+        folders: Iterable[Path] = (Path("/"),),
     ) -> None:
         self._processes = processes
-        self._host = HostCollector()
+        self._resources = resources
+        self._host = HostCollector(folders)
         self._publish = publish
         self._clock = clock
         self._scrapers = {t.name: Scraper(t, self._count, clock) for t in targets}
@@ -76,6 +85,7 @@ class Watch:
             due_ns = max(due_ns + ROUND_NS, self._clock.monotonic_ns())
         for scraper in self._scrapers.values():
             scraper.close()
+        self._host.close()
 
     def look(self) -> None:
         """One round over the host and its processes."""
@@ -93,7 +103,9 @@ class Watch:
 
         readings = self._processes.collect(emit, now_ns)
         if self._rounds % _HOST_EVERY == 0:
-            readings += self._host.collect(emit, now_ns)
+            readings += self._host.collect(emit, now_ns, began_ns)
+        if self._resources is not None and self._rounds % _RESOURCES_EVERY == 0:
+            readings += self._resources.collect(emit, now_ns)
         by_domain: dict[Domain, list[Reading]] = {}
         for reading in readings:
             domain = domain_of(reading.metric, reading.labels)
