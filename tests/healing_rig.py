@@ -1,6 +1,6 @@
 """The healing plane on a simulated stack: moves time, carries telemetry, kills and resumes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +15,14 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 class Rig:
     """One simulated run."""
 
-    def __init__(self, *, settings: LoopSettings | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        settings: LoopSettings | None = None,
+        seed: int = 1,
+        persons: Mapping[str, str] | None = None,
+    ) -> None:
+        self.persons = persons or {}
         self.settings = settings or local_stack()
         self.stack = Stack(seed=seed)
         self.ledger = MemoryLedger()
@@ -31,7 +38,13 @@ class Rig:
             private_key=KEY,
             pool=InlinePool(),
             now_ns=self.stack.now_ns,
+            persons=lambda: self.persons,
         )
+
+    def restart_plane(self) -> None:
+        """The healing process is killed and started again."""
+        self.crashes += 1
+        self.plane = self._assemble()
 
     def guard(self, act: Callable[[], Any]) -> None:
         """Does it; if the healing process is killed in the middle, a new one resumes."""

@@ -107,11 +107,14 @@ class MarketSettings(Section, frozen=True):
             raise ValueError(f"speed: expected more than 0, found {self.speed}")
 
 
-Autonomy = Literal["act", "ask", "observe"]
+Autonomy = Literal["auto", "approve", "propose", "observe"]
 
 
 class AutonomySettings(Section, frozen=True, rename="kebab"):
-    """What each workflow may do by itself: `act`, `ask` a person first, or only `observe`.
+    """How far each workflow may go by itself.
+
+    `auto`: it acts. `approve`: it acts once a person has signed (`prunella approvals`).
+    `propose`: a person is told, and does it by hand. `observe`: it is only written down.
 
     A field for each, so that a misspelt name is refused and not taken for "no restriction".
 
@@ -122,10 +125,10 @@ class AutonomySettings(Section, frozen=True, rename="kebab"):
         back_off_and_shed: Sending fewer orders for a while to a venue that answers with errors.
     """
 
-    restart_with_warm_up: Autonomy = "act"
-    reroute_to_backup_venue: Autonomy = "act"
-    contain_cpu_offender: Autonomy = "act"
-    back_off_and_shed: Autonomy = "act"
+    restart_with_warm_up: Autonomy = "auto"
+    reroute_to_backup_venue: Autonomy = "auto"
+    contain_cpu_offender: Autonomy = "auto"
+    back_off_and_shed: Autonomy = "auto"
 
     def by_workflow(self) -> dict[str, Autonomy]:
         """The same by the workflows' catalogue names."""
@@ -137,9 +140,23 @@ class HealingSettings(Section, frozen=True):
     """How far the healing plane may go.
 
     Attributes:
+        environment: What this stack is; policy has rules of its own for `production`.
+        two_person: Workflows that two different people have to sign.
+        market_hours: When the market is open, such as `mon-fri 13:30-20:00` (UTC): what can wait
+            then waits, or for a person. Empty: no rule about it.
+        actions_per_hour: How many remediations may begin in an hour.
+        actions_per_day: How many in a day.
+        repeats_per_hour: How often one workflow may run for one cause (class of fault and culprit)
+            in an hour; beyond it a person is asked.
         autonomy: Per workflow.
     """
 
+    environment: Literal["local", "test", "staging", "production"] = "local"
+    two_person: tuple[str, ...] = ()
+    market_hours: tuple[str, ...] = ()
+    actions_per_hour: int = 30
+    actions_per_day: int = 200
+    repeats_per_hour: int = 6
     autonomy: AutonomySettings = msgspec.field(default_factory=AutonomySettings)
 
 

@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from healing_rig import KEY
 from integration_parts import QueueInlet, RealClock
+from prunella.control import SignedAct
+from prunella.control.acts import public_text, sign_act
 from prunella.errors import TargetUnavailableError, UsageError
+from prunella.healing.decide import DecideSettings
 from prunella.healing.incident import Heartbeat
-from prunella.healing.loop import HealingClient, PlaneLoop, assemble, local_stack
+from prunella.healing.loop import HealingClient, LoopSettings, PlaneLoop, approval_parts, assemble, local_stack
 from prunella.healing.loop.door import Door
 from prunella.healing.remediate import ThreadPool
 from prunella.telemetry import Readings
@@ -22,20 +26,21 @@ from stack import MemoryLedger, Stack, advise
 class Plane:
     """A healing plane that runs on a thread, fed from a simulated stack in real time."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, settings: LoopSettings | None = None) -> None:
         self.clock = RealClock()
         self.stack = Stack(now_ns=self.clock.now_ns())
         self.ledger = MemoryLedger()
         self.inlet = QueueInlet()
         self.pool = ThreadPool()
         plane = assemble(
-            settings=local_stack(),
+            settings=settings or local_stack(),
             ledger=self.ledger,
             earlier=[],
             targets=self.stack.targets(),
             private_key=KEY,
             pool=self.pool,
             now_ns=self.stack.now_ns,
+            persons=lambda: {"ana": public_text(KEY)},
         )
         self.loop = PlaneLoop(plane, self.inlet, self.clock)
         self.door = Door(home.socket("healing"), "secret", self.loop.ask)
@@ -129,6 +134,41 @@ def test_person_orders_are_obeyed_and_recorded(plane: Plane) -> None:
         plane.client.freeze(frozen=True, actor=" ", reason="")
     with pytest.raises(UsageError, match="INCIDENT_UNKNOWN"):
         plane.client.incident("inc-999999")
+
+
+def test_person_signs_over_the_socket_and_it_is_done(home: Home) -> None:
+    """Listed, signed with a key, carried out, verified; another's signature is refused."""
+    settings = DecideSettings(autonomy={"restart-with-warm-up": "approve"})
+    plane = Plane(home, msgspec.structs.replace(local_stack(), decide=settings))
+    plane.door.open()
+    plane.thread.start()
+    try:
+        plane.stack.kill("engine")
+        advice = advise(
+            plane.stack,
+            agent="agent-cpu",
+            fault="process.crashed",
+            culprit="engine",
+            workflow="restart-with-warm-up",
+        )
+        plane.inlet.send("diagnosis", advice)
+        plane.feed(lambda: bool(plane.client.approvals()))
+        (waiting,) = plane.client.approvals()
+        parts = approval_parts(waiting.action, approve=True)
+        until_ns = plane.clock.now_ns() + 60_000_000_000
+        words = {"person": "ana", "nonce": "n", "until_ns": until_ns}
+        wrong = SignedAct(person="ana", nonce="n", until_ns=until_ns, signature="00")
+        name = waiting.action.incident
+        with pytest.raises(UsageError, match="SIGNATURE_REFUSED"):
+            plane.client.approve(name, "", approve=True, signed=wrong, reason="")
+        act = sign_act("approval", parts, key=KEY, **words)
+        told = plane.client.approve(name, "", approve=True, signed=act, reason="seen it")
+        assert told == "restart-with-warm-up on engine"
+        plane.feed(lambda: plane.client.incident(name).state == "resolved")
+        with pytest.raises(UsageError, match="APPROVAL_UNKNOWN"):
+            plane.client.approve(name, "", approve=True, signed=act, reason="")
+    finally:
+        plane.close()
 
 
 def test_wrong_token_and_garbage_are_refused(plane: Plane, home: Home) -> None:

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from integration_parts import QueueInlet, RealClock
 from prunella.control.tokens import ensure_token
-from prunella.errors import ConfigError
-from prunella.healing.loop import HealingClient, HealingService, load_signing_key, local_stack
+from prunella.healing.loop import HealingClient, HealingService, local_stack
 from prunella.values import Home
 from stack import MemoryLedger, Stack
 
@@ -94,18 +91,3 @@ def test_service_answers_and_ends_cleanly_and_a_new_life_remembers(home: Home) -
     threading.Timer(0.2, lambda: asked.append(HealingClient(home).status().frozen)).start()
     second.run()
     assert asked == [True]
-
-
-def test_signing_key_is_made_once_and_kept_private(home: Home) -> None:
-    """The same key again; only its owner can read it; the public half lies beside it."""
-    path = home.key("decider.key")
-    made = load_signing_key(path)
-    again = load_signing_key(path)
-    assert made.private_bytes_raw() == again.private_bytes_raw()
-    assert path.stat().st_mode & 0o777 == 0o600
-    public = load_pem_public_key(path.with_suffix(".pub").read_bytes())
-    assert isinstance(public, Ed25519PublicKey)
-    public.verify(made.sign(b"x"), b"x")
-    path.write_text("nonsense")
-    with pytest.raises(ConfigError, match=r"decider\.key: no private key"):
-        load_signing_key(path)

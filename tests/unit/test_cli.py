@@ -36,6 +36,12 @@ HELP = {
     "kill": ("Kill switch", "Latched until", "--reason"),
     "switch": ("active one", "--reason"),
     "resume": ("Trade again", "needs a name and a reason", "--name", "--reason"),
+    "approvals": ("wait for people's signatures", "--json"),
+    "approve": ("Sign for an action", "--sign-with", "--person", "--workflow", "--minutes"),
+    "reject": ("Say no to an action", "--sign-with", "--person", "--reason"),
+    "policy check": ("against their schema", "--json"),
+    "policy test": ("Run the tests of the rules", "--mutants", "--json"),
+    "policy explain": ("every verdict of an incident", "--json"),
     "maintenance": ("Announce work", "leaves it alone", "--seconds"),
     "freeze": ("Stop the healing plane", "thaw", "--reason"),
     "thaw": ("act again", "--reason"),
@@ -379,3 +385,18 @@ def test_journal_of_another_version_is_told_in_a_sentence(tmp_path: Path, typed:
     assert said.status == 2
     assert said.err.startswith("prunella: entry 2: expected the state hash 0000")
     assert "another version of the core wrote this journal" in said.err
+
+
+def test_policy_commands_check_test_and_name_what_is_wrong(typed: Typed, home: Path) -> None:
+    """The shipped rules pass with every bent one noticed; an own rule that permits is refused."""
+    assert "they fit the schema" in typed("policy", "check").out
+    said = typed("policy", "test", "--mutants", "--json")
+    report = msgspec.json.decode(said.out)
+    assert (said.status, report["failed"], report["unnoticed"]) == (0, [], [])
+    assert report["mutants"] > len(report) * 10
+    assert "holds no verdict of 'inc-000007'" in told(typed("policy", "explain", "inc-000007"))
+    own = home / "policies"
+    own.mkdir(parents=True)
+    (own / "all.cedar").write_text('@id("permit-local")\npermit (principal, action, resource);')
+    assert "begins forbid-local-" in told(typed("policy", "check"))
+    assert "no stack is up" in told(typed("approvals"))

@@ -51,7 +51,7 @@ def refusal(tmp_path: Path, text: str) -> str:
             "fast_updates",
         ),
         (
-            '[healing.autonomy]\ncontain-cpu-ofender = "ask"',
+            '[healing.autonomy]\ncontain-cpu-ofender = "approve"',
             "contain-cpu-ofender",
             "contain-cpu-offender",
         ),
@@ -185,6 +185,6 @@ def test_endpoint_is_the_own_exchange_unless_configured(tmp_path: Path) -> None:
 def test_autonomy_has_a_key_for_every_workflow_and_no_other() -> None:
     """A workflow without a key could not be restrained."""
     assert tuple(AutonomySettings().by_workflow()) == NAMES
-    text = '[healing.autonomy]\ncontain-cpu-offender = "ask"'
+    text = '[healing.autonomy]\ncontain-cpu-offender = "approve"'
     healing = msgspec.toml.decode(text, type=Settings).healing
-    assert healing.autonomy.by_workflow()["contain-cpu-offender"] == "ask"
+    assert healing.autonomy.by_workflow()["contain-cpu-offender"] == "approve"

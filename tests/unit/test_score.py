@@ -110,7 +110,7 @@ class Teller:
         verdict = Verdict(
             action=action,
             allowed=True,
-            autonomy="act",
+            autonomy="auto",
             rules=(f"permit-{workflow}",),
             reason="ALLOWED",
             issued_ns=at_ns,

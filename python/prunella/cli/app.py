@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.approve import approvals, approve, reject
 from prunella.cli.detect import app as detect_app
 from prunella.cli.journals import journal_app
 from prunella.cli.limits import app as limits_app
@@ -14,6 +15,7 @@ from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
 from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
+from prunella.cli.policy import app as policy_app
 from prunella.cli.positions import breaks_app, positions
 from prunella.cli.record import record
 from prunella.cli.send import send_app
@@ -42,6 +44,10 @@ app.add_typer(limits_app, name="limits")
 app.add_typer(detect_app, name="detect")
 app.add_typer(market_app, name="market")
 app.add_typer(breaks_app, name="breaks")
+app.add_typer(policy_app, name="policy")
+app.command()(approvals)
+app.command()(approve)
+app.command()(reject)
 app.command()(record)
 app.command()(positions)
 

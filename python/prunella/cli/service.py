@@ -17,6 +17,7 @@ from prunella.values import Clock, Home
 
 if TYPE_CHECKING:
     from prunella.bus.zeromq import ZeroMqBus
+    from prunella.healing.decide import DecideSettings
 
 EXIT_UNUSABLE = 2
 """Settings or keys that cannot work: starting again will not help."""
@@ -272,7 +273,6 @@ def _healing(context: Context) -> None:
     from prunella.control.client import SocketTarget
     from prunella.control.tokens import load_token
     from prunella.healing.audit import read_trail
-    from prunella.healing.decide import DecideSettings
     from prunella.healing.loop import HealingService, local_stack
     from prunella.journal import Ledger, load_private_key
 
@@ -288,7 +288,7 @@ def _healing(context: Context) -> None:
         home=context.home,
         settings=msgspec.structs.replace(
             local_stack(context.settings.stages()),
-            decide=DecideSettings(autonomy=context.settings.healing.autonomy.by_workflow()),
+            decide=_decide_settings(context.settings),
         ),
         clock=context.clock,
         inlet=bus.subscribe("local/"),
@@ -308,6 +308,31 @@ def _healing(context: Context) -> None:
     ).run()
     ledger.close()
     bus.close()
+
+
+def _decide_settings(settings: Settings) -> "DecideSettings":
+    """What policy is told of the settings.
+
+    Raises:
+        ConfigError: A workflow or the market hours cannot be understood.
+    """
+    from prunella.healing.decide import DecideSettings, market_is_open
+
+    healing = settings.healing
+    autonomy = healing.autonomy.by_workflow()
+    unknown = sorted(set(healing.two_person) - set(autonomy))
+    if unknown:
+        raise ConfigError(f"[healing] two_person: no workflow {', '.join(unknown)}")
+    market_is_open(healing.market_hours, 0)
+    return DecideSettings(
+        environment=healing.environment,
+        autonomy=autonomy,
+        two_person=healing.two_person,
+        market_hours=healing.market_hours,
+        actions_per_hour_max=healing.actions_per_hour,
+        actions_per_day_max=healing.actions_per_day,
+        repeats_max=healing.repeats_per_hour,
+    )
 
 
 if __name__ == "__main__":

@@ -19,10 +19,22 @@ ACT_NS_MAX = 86_400_000_000_000
 """A signature may be good for a day at most: who signs has today's state in mind."""
 
 
-def act_text(name: str, value: str, *, person: str, nonce: str, until_ns: int) -> bytes:
-    """What a person signs for a limit's new value."""
-    act = ["prunella set_limit 1", name, value, person, nonce, until_ns]
-    return msgspec.json.encode(act)
+Parts = tuple[str | bool | dict[str, str], ...]
+"""What an act is about; every part is signed."""
+
+
+def act_text(kind: str, parts: Parts, *, person: str, nonce: str, until_ns: int) -> bytes:
+    """What a person signs for an act of a kind, such as `set_limit`."""
+    act = [f"prunella {kind} 1", *parts, person, nonce, until_ns]
+    return msgspec.json.encode(act, order="deterministic")
+
+
+def sign_act(
+    kind: str, parts: Parts, *, person: str, nonce: str, until_ns: int, key: Ed25519PrivateKey
+) -> SignedAct:
+    """The person's signature over the act."""
+    text = act_text(kind, parts, person=person, nonce=nonce, until_ns=until_ns)
+    return SignedAct(person=person, nonce=nonce, until_ns=until_ns, signature=key.sign(text).hex())
 
 
 def sign_limit(
@@ -38,9 +50,8 @@ def sign_limit(
         >>> why_not_allowed(told, {}, now_ns=8)
         "nobody called 'ann' may sign"
     """
-    text = act_text(name, value, person=person, nonce=nonce, until_ns=until_ns)
-    signed = SignedAct(
-        person=person, nonce=nonce, until_ns=until_ns, signature=key.sign(text).hex()
+    signed = sign_act(
+        "set_limit", (name, value), person=person, nonce=nonce, until_ns=until_ns, key=key
     )
     return SetLimit(name=name, value=value, signed=signed)
 
@@ -66,16 +77,21 @@ def read_persons(path: Path) -> dict[str, str]:
 
 def why_not_allowed(command: SetLimit, persons: Mapping[str, str], *, now_ns: int) -> str:
     """Why the signature does not hold; empty when it does, or when there is none to check."""
-    act = command.signed
-    if act is None:
+    if command.signed is None:
         return ""
+    parts = (command.name, command.value)
+    return why_not_signed("set_limit", parts, command.signed, persons, now_ns=now_ns)
+
+
+def why_not_signed(
+    kind: str, parts: Parts, act: SignedAct, persons: Mapping[str, str], *, now_ns: int
+) -> str:
+    """Why the signature over the act does not hold; empty when it does."""
     if act.person not in persons:
         return f"nobody called {act.person!r} may sign"
     if not now_ns < act.until_ns <= now_ns + ACT_NS_MAX:
         return "the signature has expired, or is good for more than a day"
-    text = act_text(
-        command.name, command.value, person=act.person, nonce=act.nonce, until_ns=act.until_ns
-    )
+    text = act_text(kind, parts, person=act.person, nonce=act.nonce, until_ns=act.until_ns)
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(persons[act.person]))
         key.verify(bytes.fromhex(act.signature), text)

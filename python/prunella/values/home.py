@@ -26,6 +26,7 @@ class Home:
         self.engine_journal = self.root / "journal" / "engine"
         self.models = self.root / "models"
         self.settings = self.root / "settings.toml"
+        self.policies = self.root / "policies"
 
     def create(self) -> "Home":
         """Makes every folder (mode 0700) and hands back itself.

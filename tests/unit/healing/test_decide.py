@@ -74,6 +74,7 @@ def without(rule: str) -> str:
     return rules
 
 
+KEY_OF_RESTART = ("restart-with-warm-up", "engine")
 RESTART = Proposal(workflow="restart-with-warm-up", target="engine", confidence=0.9)
 
 # For each forbid: the incident, the proposal and the circumstances that only it stops.
@@ -105,7 +106,7 @@ CASES: dict[str, tuple[Incident, Proposal, dict[str, Any]]] = {
         msgspec.structs.replace(RESTART, target="bus"),
         {},
     ),
-    "forbid-restart-of-venue": (
+    "forbid-act-on-venue": (
         incident(culprit="exchange-primary"),
         msgspec.structs.replace(RESTART, target="exchange-primary"),
         {},
@@ -115,7 +116,19 @@ CASES: dict[str, tuple[Incident, Proposal, dict[str, Any]]] = {
         Proposal(workflow="contain-cpu-offender", target="engine", confidence=0.9),
         {},
     ),
+    "forbid-daily-action-rate": (incident(), RESTART, {"actions_last_day": 200}),
+    "forbid-own-rate": (incident(), RESTART, {"own_last_hour": {"restart-with-warm-up": 20}}),
+    "forbid-own-daily-rate": (incident(), RESTART, {"own_last_day": {"restart-with-warm-up": 100}}),
+    "forbid-remediation-loop": (incident(), RESTART, {"repeats": {"restart-with-warm-up": 5}}),
+    "forbid-rejected": (incident(), RESTART, {"rejected": frozenset({KEY_OF_RESTART})}),
 }
+SETTINGS_CASES: dict[str, dict[str, Any]] = {
+    "forbid-unapproved": {"autonomy": {"restart-with-warm-up": "approve"}},
+    "forbid-second-person-missing": {"two_person": ("restart-with-warm-up",)},
+}
+"""What only the settings' wish stops."""
+BOTH_RULES = {"forbid-observe-only", "forbid-propose-only"}
+"""Each stops what is not approved either; `tests.toml` tells the two apart."""
 
 
 def around(**more: Any) -> Circumstances:
@@ -136,8 +149,8 @@ def test_each_workflow_for_its_own_fault_is_allowed_by_its_permit(workflow: str)
 def test_every_forbid_has_a_case() -> None:
     """A new rule without a test here fails."""
     names = {each for each in Policy.load().rule_names if each.startswith("forbid-")}
-    assert names == set(CASES) == set(RULE_REASONS)
-    assert set(REASON_ORDER) == set(RULE_REASONS.values())
+    assert names == set(CASES) | set(SETTINGS_CASES) | BOTH_RULES == set(RULE_REASONS)
+    assert set(REASON_ORDER) - {RefusalReason.LOCAL_RULE} == set(RULE_REASONS.values())
 
 
 @pytest.mark.parametrize("rule", CASES)
@@ -150,7 +163,29 @@ def test_rule_denies_and_its_removal_would_allow(rule: str) -> None:
     assert denied.reason == RULE_REASONS[rule]
     assert rule in denied.verdicts[-1].rules
     mutant = decider(without(rule)).decide(case, (proposal,), around(**more), NOW)
-    assert mutant.outcome == "run"
+    # A venue is not permitted to be restarted either: its rule only tells the better reason.
+    assert mutant.outcome == ("ask" if rule == "forbid-act-on-venue" else "run")
+
+
+@pytest.mark.parametrize("rule", SETTINGS_CASES)
+def test_what_the_settings_want_signed_runs_only_with_enough_signatures(rule: str) -> None:
+    """One person for `approve`, two different ones for the two-person rule."""
+    settings = SETTINGS_CASES[rule]
+    denied = decider(**settings).decide(incident(), (RESTART,), around(), NOW)
+    assert (denied.outcome, denied.reason) == ("ask", RULE_REASONS[rule])
+    people = frozenset({"ana", "ben"} if rule == "forbid-second-person-missing" else {"ana"})
+    fewer = around(approvals={KEY_OF_RESTART: frozenset(sorted(people)[1:])})
+    assert decider(**settings).decide(incident(), (RESTART,), fewer, NOW).outcome == "ask"
+    signed = around(approvals={KEY_OF_RESTART: people})
+    assert decider(**settings).decide(incident(), (RESTART,), signed, NOW).outcome == "run"
+
+
+def test_what_cannot_be_done_is_not_offered_for_signing() -> None:
+    """A person is asked only for what a signature would start."""
+    some = decider(autonomy={"restart-with-warm-up": "approve"})
+    now = around(infeasible={KEY_OF_RESTART: RefusalReason.PRECONDITION_UNMET})
+    decision = some.decide(incident(), (RESTART,), now, NOW)
+    assert decision.reason == RefusalReason.PRECONDITION_UNMET
 
 
 @pytest.mark.parametrize("workflow", FAULTS)
@@ -166,12 +201,13 @@ def test_missing_permit_denies(workflow: str) -> None:
 @pytest.mark.parametrize(
     ("autonomy", "outcome", "reason"),
     [
-        ("ask", "ask", RefusalReason.AUTONOMY_ASK_FIRST),
+        ("approve", "ask", RefusalReason.APPROVAL_NEEDED),
+        ("propose", "ask", RefusalReason.AUTONOMY_PROPOSE_ONLY),
         ("observe", "nothing", RefusalReason.AUTONOMY_OBSERVE_ONLY),
     ],
 )
 def test_lower_autonomy_does_not_act(autonomy: Any, outcome: str, reason: str) -> None:
-    """`ask` asks a person, `observe` only writes it down."""
+    """`approve` and `propose` ask a person, `observe` only writes it down."""
     some = decider(autonomy={"restart-with-warm-up": autonomy})
     decision = some.decide(incident(), (RESTART,), around(), NOW)
     assert (decision.outcome, decision.reason) == (outcome, reason)

@@ -22,7 +22,7 @@ def verdict(now_ns: int, **changes: Any) -> Verdict:
     plain: dict[str, Any] = {
         "action": ACTION,
         "allowed": True,
-        "autonomy": "act",
+        "autonomy": "auto",
         "rules": ("permit-restart-with-warm-up",),
         "reason": "ALLOWED",
         "issued_ns": now_ns,

@@ -6,6 +6,7 @@ from prunella.healing.decide.decider import (
     DecideSettings,
     WorkflowFacts,
 )
+from prunella.healing.decide.hours import market_is_open
 from prunella.healing.decide.policy import Policy
 from prunella.healing.decide.reasons import RefusalReason
 from prunella.healing.incident.verdict import verify_verdict
@@ -17,5 +18,6 @@ __all__ = [
     "Policy",
     "RefusalReason",
     "WorkflowFacts",
+    "market_is_open",
     "verify_verdict",
 ]

@@ -12,8 +12,9 @@ from prunella.healing.decide.policy import Answer, Policy
 from prunella.healing.decide.reasons import (
     QUIET_REASONS,
     REASON_ORDER,
-    RULE_REASONS,
+    SIGNABLE_REASONS,
     RefusalReason,
+    reason_of,
 )
 from prunella.healing.incident import (
     Action,
@@ -33,10 +34,15 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How much the healing plane may do by itself in this environment.
 
     Attributes:
-        environment: Its name, for people.
-        autonomy: By workflow; a workflow that is not named asks a person first.
+        environment: Its name; policy has rules for `production`.
+        autonomy: By workflow; a workflow that is not named waits for a person's signature.
+        two_person: Workflows that two different people have to sign.
+        market_hours: When the market is open; see `market_is_open`. Empty: no rule about it.
         actions_per_hour_max: Beyond it a person is asked: automation that does not help must not
             run on and on.
+        actions_per_day_max: The same for a day.
+        repeats_max: How often one workflow may run for one cause (class and culprit) in an hour.
+        repeat_wait_ns: How long the second of them waits after the first; doubles each time.
         components_touched_max: How many components may be under remediation at once.
         confidence_permille_min: Advice less sure than this is not acted on.
         verdict_life_ns: How long a signed verdict is good for.
@@ -45,13 +51,18 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     environment: str = "local"
     autonomy: dict[str, Autonomy] = msgspec.field(
         default_factory=lambda: {
-            "restart-with-warm-up": "act",
-            "reroute-to-backup-venue": "act",
-            "contain-cpu-offender": "act",
-            "back-off-and-shed": "act",
+            "restart-with-warm-up": "auto",
+            "reroute-to-backup-venue": "auto",
+            "contain-cpu-offender": "auto",
+            "back-off-and-shed": "auto",
         }
     )
+    two_person: tuple[str, ...] = ()
+    market_hours: tuple[str, ...] = ()
     actions_per_hour_max: int = 30
+    actions_per_day_max: int = 200
+    repeats_max: int = 5
+    repeat_wait_ns: int = 2_000_000_000
     components_touched_max: int = 2
     confidence_permille_min: int = 600
     verdict_life_ns: int = 10_000_000_000
@@ -63,10 +74,14 @@ class WorkflowFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         causes: Fault classes that it cures.
         loosens: Whether any step of it loosens trading.
+        per_hour_max: How often it may run in an hour, whatever for.
+        per_day_max: How often in a day.
     """
 
     causes: frozenset[str]
     loosens: bool
+    per_hour_max: int = 20
+    per_day_max: int = 100
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,18 +92,32 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
         maintenance: Components that a person works on now.
         touched: Targets of the remediations under way.
         actions_last_hour: Remediations begun in the last hour.
+        actions_last_day: The same in the last day.
+        own_last_hour: The same by workflow.
+        own_last_day: The same by workflow.
+        repeats: How often each workflow ran for this cause in the last hour.
+        market_open: Whether the settings' market hours say so.
         frozen: A person stopped the plane.
         infeasible: Proposed workflows that cannot run now, with the reason.
         parameters: The parameters filled in for each feasible workflow and target.
+        approvals: Who signed each workflow and target, with exactly these parameters.
+        rejected: What a person said no to.
     """
 
     workflows: dict[str, WorkflowFacts]
     maintenance: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     actions_last_hour: int = 0
+    actions_last_day: int = 0
+    own_last_hour: dict[str, int] = msgspec.field(default_factory=dict)
+    own_last_day: dict[str, int] = msgspec.field(default_factory=dict)
+    repeats: dict[str, int] = msgspec.field(default_factory=dict)
+    market_open: bool = False
     frozen: bool = False
     infeasible: dict[tuple[str, str], RefusalReason] = msgspec.field(default_factory=dict)
     parameters: dict[tuple[str, str], dict[str, str]] = msgspec.field(default_factory=dict)
+    approvals: dict[tuple[str, str], frozenset[str]] = msgspec.field(default_factory=dict)
+    rejected: frozenset[tuple[str, str]] = frozenset()
 
 
 class Decider:
@@ -149,11 +178,12 @@ class Decider:
     def _judge(
         self, incident: Incident, proposal: Proposal, now: Circumstances, now_ns: int
     ) -> Verdict:
-        autonomy = self._settings.autonomy.get(proposal.workflow, "ask")
+        autonomy = self._settings.autonomy.get(proposal.workflow, "approve")
         key = (proposal.workflow, proposal.target)
         facts = now.workflows.get(proposal.workflow)
         rules: tuple[str, ...]
         reason: RefusalReason | None
+        context: dict[str, int | bool | str] = {}
         if facts is None:
             allowed, rules, reason = False, ("catalogue",), RefusalReason.WORKFLOW_UNKNOWN
         else:
@@ -164,9 +194,10 @@ class Decider:
                 kind=self._kind(proposal.target),
                 context=context,
             )
-            allowed, rules, reason = _read(answer, autonomy)
-            if allowed and key in now.infeasible:
-                # Policy would allow it, but it cannot be carried out as things stand.
+            allowed, rules, reason = _read(answer)
+            if key in now.infeasible and (allowed or reason in SIGNABLE_REASONS):
+                # Policy would allow it (or a person could), but it cannot be carried out as
+                # things stand: nobody is to sign what cannot be done.
                 allowed, rules, reason = False, ("catalogue",), now.infeasible[key]
         return Verdict(
             action=Action(
@@ -182,6 +213,7 @@ class Decider:
             issued_ns=now_ns,
             expires_ns=now_ns + self._life_ns,
             policy_sha256=self._policy.sha256,
+            circumstances=context,
         )
 
     def _context(
@@ -193,26 +225,39 @@ class Decider:
         now: Circumstances,
     ) -> dict[str, int | bool | str]:
         settings = self._settings
+        key = (proposal.workflow, proposal.target)
         return {
+            "actions_last_day": now.actions_last_day,
             "actions_last_hour": now.actions_last_hour,
+            "actions_per_day_max": settings.actions_per_day_max,
             "actions_per_hour_max": settings.actions_per_hour_max,
             "already_tried": proposal.workflow in incident.tried,
+            "approvals": len(now.approvals.get(key, frozenset())),
             "autonomy": autonomy,
             "components_touched": len(now.touched | {proposal.target}),
             "components_touched_max": settings.components_touched_max,
             "confidence_permille": permille(proposal.confidence),
             "confidence_permille_min": settings.confidence_permille_min,
-            "cures_cause": any(
+            "cures_cause": incident.fault_class in facts.causes
+            or any(
                 each.fault_class in facts.causes
                 for diagnosis in incident.diagnoses
                 for each in diagnosis.hypotheses[:1]
-            )
-            or incident.fault_class in facts.causes,
+            ),
+            "environment": settings.environment,
             "frozen": now.frozen,
-            "in_maintenance": proposal.target in now.maintenance
-            or incident.culprit in now.maintenance,
+            "in_maintenance": bool({proposal.target, incident.culprit} & now.maintenance),
             "loosens": facts.loosens,
+            "market_open": now.market_open,
+            "own_last_day": now.own_last_day.get(proposal.workflow, 0),
+            "own_last_hour": now.own_last_hour.get(proposal.workflow, 0),
+            "own_per_day_max": facts.per_day_max,
+            "own_per_hour_max": facts.per_hour_max,
+            "rejected": key in now.rejected,
+            "repeats": now.repeats.get(proposal.workflow, 0),
+            "repeats_max": settings.repeats_max,
             "target_related": self._related(proposal.target, incident.culprit),
+            "two_person": proposal.workflow in settings.two_person,
         }
 
     def _kind(self, target: str) -> str:
@@ -234,18 +279,14 @@ def permille(confidence: float) -> int:
     return int(confidence * 1000 + 0.5) if 0.0 <= confidence <= 1.0 else 0
 
 
-def _read(answer: Answer, autonomy: Autonomy) -> tuple[bool, tuple[str, ...], RefusalReason | None]:
+def _read(answer: Answer) -> tuple[bool, tuple[str, ...], RefusalReason | None]:
     """Whether it is allowed, the deciding rules, and the refusal's code."""
     if answer.errors:
         return False, answer.rules or ("policy-error",), RefusalReason.POLICY_ERROR
     if answer.allowed:
         return True, answer.rules, None
-    reasons = {RULE_REASONS[each] for each in answer.rules if each in RULE_REASONS}
+    reasons = {reason_of(each) for each in answer.rules}
     for reason in REASON_ORDER:
         if reason in reasons:
             return False, answer.rules, reason
-    if autonomy == "ask":
-        return False, ("deny-by-default",), RefusalReason.AUTONOMY_ASK_FIRST
-    if autonomy == "observe":
-        return False, ("deny-by-default",), RefusalReason.AUTONOMY_OBSERVE_ONLY
     return False, ("deny-by-default",), RefusalReason.POLICY_NO_PERMIT

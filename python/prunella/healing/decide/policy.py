@@ -6,6 +6,7 @@ schema would err only when asked, so that they are refused at load.
 """
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import cedarpy
 import msgspec
 
 from prunella.errors import ConfigError
-from prunella.healing.decide.reasons import RULE_REASONS
+from prunella.healing.decide.reasons import LOCAL_PREFIX, reason_of
 
 HERE = Path(__file__).parent
+
+_RULE = re.compile(r'(?:^//[^\n]*\n)*^@id\("([^"]+)"\)[^;]*;', re.MULTILINE)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +44,17 @@ class Policy:
         True
     """
 
-    def __init__(self, rules: str, schema: str) -> None:
-        """Takes the text of the rules and of the schema.
+    def __init__(self, rules: str, schema: str, *, local: str = "") -> None:
+        """Takes the text of the rules and of the schema, and of a stack's own rules.
 
         Raises:
             ConfigError: They cannot be read, do not fit each other, or a rule has no name or an
-                unknown one.
+                unknown one, or a stack's own rule does more than forbid.
         """
+        for name in _names(local) if local else []:
+            if not name.startswith(LOCAL_PREFIX):
+                raise ConfigError(f"policy: a stack's own rule {name!r} begins {LOCAL_PREFIX}")
+        rules = f"{rules}\n{local}"
         try:
             self._schema = cedarpy.Schema.from_str(schema)
             self._rules = cedarpy.PolicySet.from_str(rules)
@@ -59,27 +66,39 @@ class Policy:
             found = "; ".join(str(each) for each in result.errors)
             raise ConfigError(f"policy: does not fit its schema: {found}")
         for name in names:
-            if name.startswith("forbid-") and name not in RULE_REASONS:
+            if name.startswith("forbid-") and reason_of(name) is None:
                 raise ConfigError(f"policy: rule {name!r} has no refusal reason")
         self.rule_names = tuple(names)
+        self.texts = {match[1]: match[0].strip() for match in _RULE.finditer(rules)}
         self.sha256 = hashlib.sha256((schema + "\0" + rules).encode()).hexdigest()
 
     @staticmethod
-    def load(folder: Path = HERE) -> "Policy":
-        """The policy in `folder`: `schema.cedarschema` and `policies/*.cedar`."""
-        files = sorted((folder / "policies").glob("*.cedar"))
-        if not files:
+    def load(folder: Path = HERE, *, local: Path | None = None) -> "Policy":
+        """The policy in `folder`: `schema.cedarschema` and `policies/*.cedar`.
+
+        Args:
+            folder: The project's own, unless another is given.
+            local: A stack's own rules, `*.cedar`; they can only forbid more.
+        """
+        if not any((folder / "policies").glob("*.cedar")):
             raise ConfigError(f"{folder}/policies: no .cedar file")
         schema = (folder / "schema.cedarschema").read_text(encoding="utf-8")
-        return Policy("\n".join(each.read_text(encoding="utf-8") for each in files), schema)
+        own = read_rules(local) if local is not None else ""
+        return Policy(read_rules(folder / "policies"), schema, local=own)
 
     def ask(
-        self, *, action: str, resource: str, kind: str, context: dict[str, int | bool | str]
+        self,
+        *,
+        action: str,
+        resource: str,
+        kind: str,
+        context: dict[str, int | bool | str],
+        principal: str = "healing",
     ) -> Answer:
         """Whether the healing plane may do `action` to `resource` in these circumstances."""
         uid = {"type": "Component", "id": resource}
         request: dict[str, Any] = {
-            "principal": {"type": "Plane", "id": "healing"},
+            "principal": {"type": "Plane", "id": principal},
             "action": {"type": "Action", "id": action},
             "resource": uid,
             "context": context,
@@ -97,9 +116,18 @@ class Policy:
         return Answer(allowed=allowed, rules=rules, errors=errors)
 
 
+def read_rules(folder: Path) -> str:
+    """The text of every rule file in `folder`; empty when there is none."""
+    return "\n".join(each.read_text(encoding="utf-8") for each in sorted(folder.glob("*.cedar")))
+
+
 def _names(rules: str) -> list[str]:
     """The `@id` of every rule, in file order."""
-    parsed = msgspec.json.decode(cedarpy.policies_to_json_str(rules))
+    try:
+        text = cedarpy.policies_to_json_str(rules)
+    except ValueError as error:
+        raise ConfigError(f"policy: cannot be read: {error}") from error
+    parsed = msgspec.json.decode(text)
     names = []
     for key, rule in parsed["staticPolicies"].items():
         name = rule.get("annotations", {}).get("id")

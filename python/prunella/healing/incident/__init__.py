@@ -18,6 +18,7 @@ from prunella.healing.incident.records import (
 from prunella.healing.incident.state import Incident, IncidentState, advance
 from prunella.healing.incident.topology import Component, ComponentKind, Topology
 from prunella.healing.incident.trail import (
+    ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
     IncidentMoved,
@@ -42,6 +43,7 @@ from prunella.healing.incident.watch import Watch
 
 __all__ = [
     "Action",
+    "ApprovalGiven",
     "Autonomy",
     "Component",
     "ComponentKind",

@@ -12,8 +12,9 @@ or failing in bursts."""
 
 Severity = Literal["critical", "high", "medium", "low"]
 Urgency = Literal["urgent", "normal"]
-Autonomy = Literal["act", "ask", "observe"]
-"""What policy lets us do by ourselves: act, ask a person first, or only write it down."""
+Autonomy = Literal["auto", "approve", "propose", "observe"]
+"""How far a workflow may go by itself: act; act once a person has signed; tell a person, who does
+it by hand; only write it down."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,22 +131,24 @@ class Verdict(Record, frozen=True, kw_only=True, tag="verdict"):
 
     Attributes:
         allowed: True only if a permit matched, no forbid did and no rule erred.
-        autonomy: What the person at the desk allowed for this action.
+        autonomy: How far the settings let this workflow go, one of `Autonomy`.
         rules: The names of the rules that decided, at least one.
         reason: One code of `RefusalReason`, or `ALLOWED`.
         issued_ns: When, nanoseconds UTC.
         expires_ns: From when on an executor must refuse it, nanoseconds UTC.
         policy_sha256: Hash of the policy files that were asked.
+        circumstances: What policy was told, so that anyone can ask it again.
     """
 
     action: Action
     allowed: bool
-    autonomy: Autonomy
+    autonomy: str
     rules: tuple[str, ...]
     reason: str
     issued_ns: int
     expires_ns: int
     policy_sha256: str
+    circumstances: dict[str, int | bool | str] = msgspec.field(default_factory=dict)
 
 
 class SignedVerdict(Record, frozen=True, kw_only=True, tag="signed_verdict"):

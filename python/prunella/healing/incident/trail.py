@@ -189,6 +189,31 @@ class WindowClosed(Record, frozen=True, kw_only=True, tag="maintenance.closed"):
     actor: str
 
 
+class ApprovalGiven(Record, frozen=True, kw_only=True, tag="approval.given"):
+    """A person signed for (or against) exactly this action; see `prunella approve`.
+
+    Attributes:
+        parameters: Filled in when the person was asked; others are not approved.
+        approve: False: they said no.
+        person: Name of their key among the allowed keys.
+        nonce: Makes the signature good once.
+        until_ns: Until when it is good, nanoseconds UTC.
+        signature: Ed25519 over all of these, hexadecimal.
+        reason: Why, for people.
+    """
+
+    incident: str
+    workflow: str
+    target: str
+    parameters: dict[str, str]
+    approve: bool
+    person: str
+    nonce: str
+    until_ns: int
+    signature: str
+    reason: str = ""
+
+
 class PlaneFrozen(Record, frozen=True, kw_only=True, tag="plane.frozen"):
     """A person stopped (or again allowed) all acts of the healing plane."""
 
@@ -214,6 +239,7 @@ Trail = (
     | WindowOpened
     | WindowClosed
     | PlaneFrozen
+    | ApprovalGiven
 )
 RunRecord = (
     RunStarted | StepIntended | StepUnanswered | StepReplied | ProbeRead | RunMoved | RunEnded

@@ -8,11 +8,12 @@ from prunella.healing.loop.agent_service import (
     AgentStatus,
     subscriptions,
 )
+from prunella.healing.loop.approvals import Approvals, ApprovalView, approval_parts
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.book import Book, Case, Event, Stage
 from prunella.healing.loop.door import Door, HealingClient
 from prunella.healing.loop.orchestrator import Orchestrator
-from prunella.healing.loop.service import HealingService, PlaneLoop, load_signing_key
+from prunella.healing.loop.service import HealingService, PlaneLoop
 from prunella.healing.loop.settings import LoopSettings, local_stack
 from prunella.healing.loop.view import IncidentView, StatusView, view_incidents, view_status
 
@@ -22,6 +23,8 @@ __all__ = [
     "AgentService",
     "AgentSettings",
     "AgentStatus",
+    "ApprovalView",
+    "Approvals",
     "Book",
     "Case",
     "Door",
@@ -34,8 +37,8 @@ __all__ = [
     "PlaneLoop",
     "Stage",
     "StatusView",
+    "approval_parts",
     "assemble",
-    "load_signing_key",
     "local_stack",
     "subscriptions",
     "view_incidents",

@@ -8,6 +8,7 @@ from prunella.control import Target
 from prunella.healing.decide import Decider, Policy
 from prunella.healing.incident import Topology
 from prunella.healing.incident.trail import Trail
+from prunella.healing.loop.approvals import Persons
 from prunella.healing.loop.book import Book
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
@@ -27,6 +28,7 @@ def assemble(
     now_ns: int,
     policy: Policy | None = None,
     catalogue: Mapping[str, Workflow] | None = None,
+    persons: Persons = dict,
 ) -> Orchestrator:
     """The orchestrator, with an earlier life's ledger folded in.
 
@@ -40,6 +42,7 @@ def assemble(
         now_ns: Nanoseconds UTC.
         policy: The rules; the project's own when not given.
         catalogue: The workflows; the project's own when not given.
+        persons: Who may sign approvals; nobody when not given.
     """
     workflows = load_catalogue() if catalogue is None else catalogue
     asked = {metric for each in workflows.values() for metric in each.metrics}
@@ -57,6 +60,7 @@ def assemble(
         table=table,
         book=Book(),
         started_ns=now_ns,
+        persons=persons,
     )
     executor = Executor(
         catalogue=workflows,

@@ -6,12 +6,14 @@ ledger, so that folding the ledger again after a crash gives the same book.
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from prunella.errors import InvariantError
 from prunella.healing.incident import Diagnosis, Incident, IncidentState, advance
 from prunella.healing.incident.trail import (
+    ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
     IncidentMoved,
@@ -35,10 +37,20 @@ from prunella.healing.incident.trail import (
 )
 
 HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
 CASES_KEPT = 256
 """Resolved incidents that are remembered; the ledger keeps them all."""
 EVENTS_KEPT = 200
 """Per incident: enough to tell its whole story, with an end."""
+
+
+class Begun(NamedTuple):
+    """A remediation that began, for budgets and for the loop guard."""
+
+    at_ns: int
+    workflow: str
+    fault_class: str
+    culprit: str
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +87,7 @@ class Case:
         acted: Something was done about it.
         reopens: How often it was reopened.
         following: Its remediation waits for the way back.
+        signed: Who signed for or against an action since the last decision.
         stages: The line that the console and the demo show.
     """
 
@@ -86,6 +99,7 @@ class Case:
     acted: bool = False
     reopens: int = 0
     following: bool = False
+    signed: str = ""
     workflow: str = ""
     target: str = ""
     outcome: str = ""
@@ -125,7 +139,9 @@ class Book:
         self.cases: dict[str, Case] = {}
         self.windows: list[WindowOpened] = []
         self.frozen = False
-        self.run_starts: deque[int] = deque()
+        self.begun: deque[Begun] = deque()
+        self.approvals: dict[str, list[ApprovalGiven]] = {}
+        self.nonces: set[str] = set()
 
     def live(self) -> list[Case]:
         """Incidents that are not resolved, oldest first."""
@@ -137,11 +153,15 @@ class Book:
             each.component for each in self.windows if each.start_ns <= now_ns < each.end_ns
         )
 
+    def recent(self, now_ns: int, window_ns: int) -> list[Begun]:
+        """Remediations begun in the last `window_ns`, a day at most, oldest first."""
+        while self.begun and self.begun[0].at_ns <= now_ns - DAY_NS:
+            self.begun.popleft()
+        return [each for each in self.begun if each.at_ns > now_ns - window_ns]
+
     def actions_last_hour(self, now_ns: int) -> int:
         """Remediations begun in the last hour."""
-        while self.run_starts and self.run_starts[0] <= now_ns - HOUR_NS:
-            self.run_starts.popleft()
-        return len(self.run_starts)
+        return len(self.recent(now_ns, HOUR_NS))
 
     def fold(self, seq: int, record: Trail, at_ns: int) -> None:
         """Takes in one ledger entry."""
@@ -171,14 +191,18 @@ class Book:
                     moved_ns=at_ns,
                 )
                 self._forget()
-            case RunStarted():
-                self.run_starts.append(at_ns)
             case _:
                 pass
         name = incident_id(seq) if isinstance(record, IncidentOpened) else record.incident
         case = self.cases.get(name)
         if case is None:
             raise InvariantError(f"entry {seq}: {kind_of(record)} of unknown incident {name}")
+        if isinstance(record, RunStarted):
+            incident = case.incident
+            self.begun.append(Begun(at_ns, record.workflow, incident.fault_class, incident.culprit))
+        elif isinstance(record, ApprovalGiven):
+            self.approvals.setdefault(name, []).append(record)
+            self.nonces.add(record.nonce)
         text = _fold_case(case, record, seq, at_ns)
         case.events.append(Event(at_ns=at_ns, seq=seq, kind=kind_of(record), text=text))
 
@@ -186,6 +210,7 @@ class Book:
         resolved = [name for name, case in self.cases.items() if not case.live]
         for name in resolved[: max(0, len(self.cases) - CASES_KEPT)]:
             del self.cases[name]
+            self.approvals.pop(name, None)
 
 
 def _fold_case(case: Case, record: Trail, seq: int, at_ns: int) -> str:
@@ -217,6 +242,11 @@ def _fold_case(case: Case, record: Trail, seq: int, at_ns: int) -> str:
             )
         case DecisionMade():
             text = _fold_decision(case, record, seq, at_ns)
+        case ApprovalGiven():
+            case.signed = record.person
+            word = "approved" if record.approve else "rejected"
+            text = f"{record.workflow} on {record.target} {word} by {record.person}"
+            text += f": {record.reason}" if record.reason else ""
         case _:
             text = _fold_run(case, record, seq, at_ns)
     return text
@@ -263,6 +293,7 @@ def _fold_state(case: Case, record: IncidentMoved, seq: int, at_ns: int) -> str:
 
 def _fold_decision(case: Case, record: DecisionMade, seq: int, at_ns: int) -> str:
     decision = record.decision
+    case.signed = ""
     case.incident = msgspec.structs.replace(
         case.incident, decisions=(*case.incident.decisions, decision)
     )

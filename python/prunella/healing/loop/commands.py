@@ -2,7 +2,9 @@
 
 import msgspec
 
-from prunella.errors import UsageError
+from prunella.control import SignedAct
+from prunella.errors import AuthenticationError, UsageError
+from prunella.healing.loop.approvals import ApprovalView
 from prunella.healing.loop.orchestrator import Orchestrator
 from prunella.healing.loop.view import (
     IncidentView,
@@ -55,7 +57,35 @@ class Freeze(_Ask, frozen=True, kw_only=True, tag="freeze"):
     reason: str
 
 
-Ask = Status | ListIncidents | ShowIncident | StartMaintenance | EndMaintenance | Freeze
+class ListApprovals(_Ask, frozen=True, kw_only=True, tag="approvals"):
+    """All actions that wait for a person's signature."""
+
+
+class Approve(_Ask, frozen=True, kw_only=True, tag="approve"):
+    """A person's signature for, or against, an action that waits.
+
+    Attributes:
+        workflow: Which; empty when only one waits for the incident.
+        approve: False: the person says no.
+    """
+
+    id: str
+    workflow: str = ""
+    approve: bool
+    signed: SignedAct
+    reason: str = ""
+
+
+Ask = (
+    Status
+    | ListIncidents
+    | ShowIncident
+    | StartMaintenance
+    | EndMaintenance
+    | Freeze
+    | ListApprovals
+    | Approve
+)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,22 +102,50 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     message: str = ""
     status: StatusView | None = None
     incidents: tuple[IncidentView, ...] = ()
+    approvals: tuple[ApprovalView, ...] = ()
 
 
 def answer(plane: Orchestrator, ask: Ask, now_ns: int) -> Answer:
     """Answers one ask. The caller keeps others out meanwhile: the plane has one writer."""
     match ask:
         case Status():
-            return Answer(status=view_status(plane, now_ns))
+            told = Answer(status=view_status(plane, now_ns))
         case ListIncidents():
-            return Answer(incidents=view_incidents(plane.book))
+            told = Answer(incidents=view_incidents(plane.book))
         case ShowIncident():
-            case = plane.book.cases.get(ask.id)
-            if case is None:
-                return Answer(ok=False, code="INCIDENT_UNKNOWN", message=f"no incident {ask.id!r}")
-            return Answer(incidents=(view_case(case, events=True),))
+            told = _show(plane, ask.id)
+        case ListApprovals():
+            told = Answer(approvals=plane.approvals.waiting(now_ns))
+        case Approve():
+            told = _approve(plane, ask, now_ns)
         case _:
-            return _order(plane, ask, now_ns)
+            told = _order(plane, ask, now_ns)
+    return told
+
+
+def _show(plane: Orchestrator, name: str) -> Answer:
+    case = plane.book.cases.get(name)
+    if case is None:
+        return Answer(ok=False, code="INCIDENT_UNKNOWN", message=f"no incident {name!r}")
+    return Answer(incidents=(view_case(case, events=True),))
+
+
+def _approve(plane: Orchestrator, ask: Approve, now_ns: int) -> Answer:
+    """Takes a person's signature; the plane decides anew on its next tick."""
+    try:
+        given = plane.approve(
+            ask.id,
+            ask.workflow,
+            act=ask.signed,
+            approve=ask.approve,
+            reason=ask.reason,
+            now_ns=now_ns,
+        )
+    except AuthenticationError as error:
+        return Answer(ok=False, code="SIGNATURE_REFUSED", message=str(error))
+    except UsageError as error:
+        return Answer(ok=False, code="APPROVAL_UNKNOWN", message=str(error))
+    return Answer(message=f"{given.workflow} on {given.target}")
 
 
 def _order(

@@ -17,12 +17,16 @@ from pathlib import Path
 
 import msgspec
 
+from prunella.control import SignedAct
 from prunella.errors import TargetUnavailableError, UsageError
+from prunella.healing.loop.approvals import ApprovalView
 from prunella.healing.loop.commands import (
     Answer,
+    Approve,
     Ask,
     EndMaintenance,
     Freeze,
+    ListApprovals,
     ListIncidents,
     ShowIncident,
     StartMaintenance,
@@ -165,6 +169,17 @@ class HealingClient:
     def freeze(self, *, frozen: bool, actor: str, reason: str) -> None:
         """Stops all acts of the plane, or allows them again."""
         self._ask(Freeze(frozen=frozen, actor=actor, reason=reason))
+
+    def approvals(self) -> tuple[ApprovalView, ...]:
+        """Every action that waits for a person's signature."""
+        return self._ask(ListApprovals()).approvals
+
+    def approve(
+        self, incident: str, workflow: str, *, approve: bool, signed: SignedAct, reason: str
+    ) -> str:
+        """Hands in a signature; gives what it was about, in words."""
+        ask = Approve(id=incident, workflow=workflow, approve=approve, signed=signed, reason=reason)
+        return self._ask(ask).message
 
     def _ask(self, ask: Ask) -> Answer:
         """One ask.

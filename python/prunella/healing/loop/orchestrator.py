@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from prunella.control import SignedAct
 from prunella.errors import AuthenticationError, JournalError, UsageError
 from prunella.healing.decide import Decider, RefusalReason
 from prunella.healing.incident import (
@@ -24,6 +25,7 @@ from prunella.healing.incident import (
     Topology,
 )
 from prunella.healing.incident.trail import (
+    ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
     IncidentMoved,
@@ -38,6 +40,7 @@ from prunella.healing.incident.trail import (
     WindowOpened,
     kind_of,
 )
+from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
@@ -77,6 +80,7 @@ class Orchestrator:
         table: Table,
         book: Book,
         started_ns: int,
+        persons: Persons = dict,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -91,7 +95,8 @@ class Orchestrator:
         self._heard_ns = 0
         self._gone_ns: dict[str, int] = {}
         self._told_ns: dict[str, int] = {}
-        self._surveyor = Surveyor(settings, catalogue, table)
+        self.approvals = Approvals(book, persons)
+        self._surveyor = Surveyor(settings, catalogue, table, self.approvals)
         self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ticks": 0}
         self.failed = ""
 
@@ -165,6 +170,38 @@ class Orchestrator:
     def freeze(self, *, frozen: bool, actor: str, reason: str, now_ns: int) -> None:
         """A person stops all acts, or allows them again."""
         self.record(PlaneFrozen(frozen=frozen, actor=actor, reason=reason), now_ns)
+
+    def approve(
+        self,
+        incident: str,
+        workflow: str,
+        *,
+        act: SignedAct,
+        approve: bool,
+        reason: str,
+        now_ns: int,
+    ) -> ApprovalGiven:
+        """A person signs for, or against, the action that waits.
+
+        Raises:
+            UsageError: Nothing waits for it.
+            AuthenticationError: The signature does not hold.
+        """
+        action = self.approvals.check(incident, workflow, act=act, approve=approve, now_ns=now_ns)
+        given = ApprovalGiven(
+            incident=incident,
+            workflow=action.workflow,
+            target=action.target,
+            parameters=action.parameters,
+            approve=approve,
+            person=act.person,
+            nonce=act.nonce,
+            until_ns=act.until_ns,
+            signature=act.signature,
+            reason=reason,
+        )
+        self.record(given, now_ns)
+        return given
 
     # The ledger -----------------------------------------------------------------------------
 
@@ -375,7 +412,10 @@ class Orchestrator:
     # Closing --------------------------------------------------------------------------------
 
     def _review(self, case: Case, now_ns: int) -> None:
-        """A suppressed or escalated incident: over by itself, or its window has ended."""
+        """A suppressed or escalated incident: signed, over by itself, or its window has ended."""
+        if case.signed:
+            self._move(case, _S.DECIDING, f"{case.signed} signed", now_ns)
+            return
         proposals = self._proposals(case)
         name = case.incident.id
         present = self._surveyor.fault_present(case, proposals, now_ns)

@@ -5,25 +5,16 @@ second. People ask over a socket from other threads; a lock keeps them apart. Wh
 (a target, a person's connection) hangs elsewhere.
 """
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from prunella.control import Target
+from prunella.control.acts import read_persons
 from prunella.control.tokens import load_token
-from prunella.errors import ConfigError
+from prunella.healing.decide import Policy
 from prunella.healing.incident import Diagnosis, Heartbeat
 from prunella.healing.incident.trail import Trail
 from prunella.healing.loop.assembly import assemble
@@ -33,6 +24,7 @@ from prunella.healing.loop.inlet import Inlet, Message
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.remediate import ThreadPool
+from prunella.journal.keys import ensure_key_pair
 from prunella.telemetry import Readings
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.values import Clock, Home
@@ -169,9 +161,11 @@ class HealingService:
             ledger=ledger,
             earlier=earlier,
             targets=targets,
-            private_key=load_signing_key(home.key("decider.key")),
+            private_key=ensure_key_pair(home.key("decider.key")),
             pool=self._pool,
             now_ns=clock.now_ns(),
+            policy=Policy.load(local=home.policies),
+            persons=lambda: read_persons(home.key("persons.toml")),
         )
         self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
         token = load_token(home.key("control.token"))
@@ -198,27 +192,3 @@ class HealingService:
             self._door.close()
             self.pages.close()
             self._pool.close()
-
-
-def load_signing_key(path: Path) -> Ed25519PrivateKey:
-    """The decider's key in `path` (PEM); made, with its `.pub` beside it, when there is none.
-
-    Raises:
-        ConfigError: The file holds something else.
-    """
-    if not path.exists():
-        fresh = Ed25519PrivateKey.generate()
-        private = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(private)
-        public = fresh.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        path.with_suffix(".pub").write_bytes(public)
-        return fresh
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except ValueError as error:
-        raise ConfigError(f"{path}: no private key in PEM: {error}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(f"{path}: should be an Ed25519 key, is {type(key).__name__}")
-    return key

@@ -4,11 +4,13 @@ Advice says what somebody believes. Before policy is asked, our own readings say
 is there at all, and fill in whom and how much; so a wrong diagnosis usually ends here.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
-from prunella.healing.decide import Circumstances, RefusalReason, WorkflowFacts
-from prunella.healing.incident import Proposal
-from prunella.healing.loop.book import Book, Case
+from prunella.healing.decide import Circumstances, RefusalReason, WorkflowFacts, market_is_open
+from prunella.healing.incident import Action, Proposal
+from prunella.healing.loop.approvals import Approvals
+from prunella.healing.loop.book import DAY_NS, HOUR_NS, Begun, Book, Case
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.remediate import (
     Missing,
@@ -29,8 +31,13 @@ class Surveyor:
     """Looks at the ground before anybody steps on it."""
 
     def __init__(
-        self, settings: LoopSettings, catalogue: Mapping[str, Workflow], table: Table
+        self,
+        settings: LoopSettings,
+        catalogue: Mapping[str, Workflow],
+        table: Table,
+        approvals: Approvals,
     ) -> None:
+        self._approvals = approvals
         self._settings = settings
         self._catalogue = catalogue
         self._table = table
@@ -78,23 +85,72 @@ class Surveyor:
         touched = frozenset(each.started.target for each in active if not each.cured)
         crowded = len(touched) >= self._settings.decide.components_touched_max
         wait = wait or (crowded and now_ns - case.moved_ns < CROWD_NS)
+        begun = self._same_cause(case, book, now_ns)
+        wait = wait or any(
+            self._too_soon(begun, each.workflow, now_ns)
+            for each in proposals
+            if each.workflow not in case.incident.tried
+        )
+        hour = Counter(each.workflow for each in book.recent(now_ns, HOUR_NS))
+        day = Counter(each.workflow for each in book.recent(now_ns, DAY_NS))
+        actions = {
+            key: Action(
+                incident=case.incident.id, workflow=key[0], target=key[1], parameters=values
+            )
+            for key, values in parameters.items()
+        }
         circumstances = Circumstances(
             workflows={
-                name: WorkflowFacts(causes=frozenset(each.causes), loosens=each.loosens)
+                name: WorkflowFacts(
+                    causes=frozenset(each.causes),
+                    loosens=each.loosens,
+                    per_hour_max=each.limits.per_hour,
+                    per_day_max=each.limits.per_day,
+                )
                 for name, each in self._catalogue.items()
             },
             maintenance=book.maintenance(now_ns),
             touched=touched,
-            actions_last_hour=book.actions_last_hour(now_ns),
+            actions_last_hour=hour.total(),
+            actions_last_day=day.total(),
+            own_last_hour=dict(hour),
+            own_last_day=dict(day),
+            repeats=dict(Counter(each.workflow for each in begun)),
+            market_open=market_is_open(self._settings.decide.market_hours, now_ns),
             frozen=book.frozen,
             infeasible=infeasible,
             parameters=parameters,
+            approvals={key: self._approvals.people(each, now_ns) for key, each in actions.items()},
+            rejected=frozenset(
+                key for key, each in actions.items() if self._approvals.is_rejected(each)
+            ),
         )
         return circumstances, wait
+
+    @staticmethod
+    def _same_cause(case: Case, book: Book, now_ns: int) -> list[Begun]:
+        """What was begun in the last hour for the same class of fault of the same culprit."""
+        cause = (case.incident.fault_class, case.incident.culprit)
+        return [
+            each
+            for each in book.recent(now_ns, HOUR_NS)
+            if (each.fault_class, each.culprit) == cause
+        ]
+
+    def _too_soon(self, begun: list[Begun], workflow: str, now_ns: int) -> bool:
+        """Whether the same remedy ran for the same cause a moment ago: first wait, then longer."""
+        settings = self._settings.decide
+        times = [each.at_ns for each in begun if each.workflow == workflow]
+        if not times or len(times) >= settings.repeats_max:
+            return False  # nothing to wait for: policy refuses what has run too often
+        return now_ns - times[-1] < settings.repeat_wait_ns << (len(times) - 1)
 
     def _fill(
         self, case: Case, workflow: Workflow, proposal: Proposal, now_ns: int
     ) -> dict[str, str] | None:
+        signed = self._approvals.parameters(case.incident.id, proposal.workflow, proposal.target)
+        if signed is not None:
+            return signed  # a person signed these very values; others are not approved
         around = Surroundings(
             target=proposal.target,
             advice=proposal.parameters,

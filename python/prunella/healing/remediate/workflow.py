@@ -82,6 +82,13 @@ class Afterwards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     verify: Probe
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often a workflow may run, whatever for; beyond it a person is asked."""
+
+    per_hour: int = 20
+    per_day: int = 100
+
+
 class Workflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One remedy.
 
@@ -99,6 +106,7 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         attempts_max: How often a silent target is asked (with the same key) before giving up.
         step_timeout_ns: How long one answer may take.
         blast_radius: Which components it may touch, for people.
+        limits: How often it may run.
         runbook: The page for people.
     """
 
@@ -114,6 +122,7 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     attempts_max: int = 5
     step_timeout_ns: int = 5_000_000_000
     blast_radius: tuple[str, ...]
+    limits: Limits = msgspec.field(default_factory=Limits)
     runbook: str
 
     @property
@@ -178,6 +187,8 @@ class _Checker:
                 self._refuse(field, "should name at least one")
         if not 1 <= workflow.attempts_max <= 20:
             self._refuse("attempts_max", f"{workflow.attempts_max} should be 1 to 20")
+        if not 1 <= workflow.limits.per_hour <= workflow.limits.per_day:
+            self._refuse("limits", "per_hour should be at least 1, and per_day not below it")
         for name, parameter in workflow.parameters.items():
             complaint = parameter.complaint()
             if complaint:
