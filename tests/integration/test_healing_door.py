@@ -15,7 +15,14 @@ from prunella.control.acts import public_text, sign_act
 from prunella.errors import TargetUnavailableError, UsageError
 from prunella.healing.decide import DecideSettings
 from prunella.healing.incident import Heartbeat
-from prunella.healing.loop import HealingClient, LoopSettings, PlaneLoop, approval_parts, assemble, local_stack
+from prunella.healing.loop import (
+    HealingClient,
+    LoopSettings,
+    PlaneLoop,
+    approval_parts,
+    assemble,
+    local_stack,
+)
 from prunella.healing.loop.door import Door
 from prunella.healing.remediate import ThreadPool
 from prunella.telemetry import Readings
@@ -156,12 +163,11 @@ def test_person_signs_over_the_socket_and_it_is_done(home: Home) -> None:
         (waiting,) = plane.client.approvals()
         parts = approval_parts(waiting.action, approve=True)
         until_ns = plane.clock.now_ns() + 60_000_000_000
-        words = {"person": "ana", "nonce": "n", "until_ns": until_ns}
         wrong = SignedAct(person="ana", nonce="n", until_ns=until_ns, signature="00")
         name = waiting.action.incident
         with pytest.raises(UsageError, match="SIGNATURE_REFUSED"):
             plane.client.approve(name, "", approve=True, signed=wrong, reason="")
-        act = sign_act("approval", parts, key=KEY, **words)
+        act = sign_act("approval", parts, person="ana", nonce="n", until_ns=until_ns, key=KEY)
         told = plane.client.approve(name, "", approve=True, signed=act, reason="seen it")
         assert told == "restart-with-warm-up on engine"
         plane.feed(lambda: plane.client.incident(name).state == "resolved")

@@ -76,7 +76,7 @@ HELP = {
     "limits rearm": ("Let a strategy go on", "--reason", "--json"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
-    "breaks accept": ("right as the venue has it", "--name", "--reason"),
+    "breaks accept": ("the balance is right at the venue", "--name", "--reason"),
     "positions": ("What is held and what it earned", "--by", "--cost", "--journal", "--json"),
     "record": ("exactly as it sends it", "--rotate-mb", "--duration", "--url", "Ctrl-C"),
     "market check": ("Check recordings", "--plot", "--silence-ms", "--json", "Exit status 0"),
