@@ -70,6 +70,10 @@ docs: setup ## Write docs/reference/ anew from the source
 proto: setup ## Write the Python modules of proto/ anew
 	@$(RUN) python proto/schemas.py
 
+.PHONY: evaluate
+evaluate: setup-small ## Break a stack, let every arm heal it, score it: about four minutes (ARGS='--out folder')
+	@$(RUN) prunella evaluate --quick $(ARGS)
+
 .PHONY: bench
 bench: tools-found ## Print latency and throughput on this machine, beside other systems
 	@$(SYNC) --group bench

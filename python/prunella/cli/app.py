@@ -9,6 +9,7 @@ import typer
 from prunella import __version__
 from prunella.cli.approve import approvals, approve, reject
 from prunella.cli.detect import app as detect_app
+from prunella.cli.evaluate import evaluate
 from prunella.cli.journals import journal_app
 from prunella.cli.limits import app as limits_app
 from prunella.cli.market import market_app
@@ -50,6 +51,7 @@ app.command()(approve)
 app.command()(reject)
 app.command()(record)
 app.command()(positions)
+app.command()(evaluate)
 
 HomeOption = Annotated[
     Path | None,

@@ -16,8 +16,16 @@ from prunella.errors import ConfigError, PrunellaError
 from prunella.values import Clock, Home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from prunella.bus.zeromq import ZeroMqBus
     from prunella.healing.decide import DecideSettings
+    from prunella.healing.diagnose import AgentSpec
+    from prunella.healing.incident import Topology
+    from prunella.healing.loop import Agent
+    from prunella.healing.remediate import Workflow
+
+    MakeAgent = Callable[[AgentSpec, Topology], Agent]
 
 EXIT_UNUSABLE = 2
 """Settings or keys that cannot work: starting again will not help."""
@@ -74,9 +82,9 @@ def _run(context: Context) -> None:
         case "watch":
             _watch(context)
         case "healing":
-            _healing(context)
+            healing(context)
         case "agent":
-            _agent(context)
+            agent(context)
         case "strategy":
             _strategy(context, name=rest)
 
@@ -247,7 +255,15 @@ def _watch(context: Context) -> None:
     bus.close()
 
 
-def _agent(context: Context) -> None:
+def agent(context: Context, make: "MakeAgent | None" = None) -> None:
+    """An agent's process.
+
+    Args:
+        context: What it is wired with.
+        make: Makes who judges, of its description and the topology; default: the agent itself.
+    """
+    from prunella.healing.diagnose import AGENTS
+    from prunella.healing.incident import Topology
     from prunella.healing.loop import AgentService, AgentSettings, local_stack, subscriptions
 
     settings = AgentSettings(
@@ -262,11 +278,18 @@ def _agent(context: Context) -> None:
         outlet=bus,
         clock=context.clock,
         read_token=context.read_token,
+        agent=make and make(AGENTS[context.name], Topology(settings.components)),
     ).run()
     bus.close()
 
 
-def _healing(context: Context) -> None:
+def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None) -> None:
+    """The healing plane's process.
+
+    Args:
+        context: What it is wired with.
+        catalogue: The workflows; default: the project's own.
+    """
     import msgspec
 
     from prunella.bridge import HostTarget, Supervisor, SupervisordTarget
@@ -305,6 +328,7 @@ def _healing(context: Context) -> None:
             "host": HostTarget(own_pids, context.clock),
         },
         port=context.port,
+        catalogue=catalogue,
     ).run()
     ledger.close()
     bus.close()

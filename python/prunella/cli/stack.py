@@ -88,7 +88,16 @@ def prepare(home: Home) -> None:
     ensure_venue_key(home.key("venue.key"))
 
 
-def programs(home: Home, components: Iterable[str]) -> list[Program]:
+def service_command(home: Home, name: str) -> tuple[str, ...]:
+    """How a component's process is started."""
+    return (sys.executable, "-m", "prunella.cli.service", name, str(home.root))
+
+
+def programs(
+    home: Home,
+    components: Iterable[str],
+    command: Callable[[Home, str], tuple[str, ...]] = service_command,
+) -> list[Program]:
     """Every process of a stack.
 
     None restarts by itself, for that is the healing plane's decision; but for the plane and what it
@@ -98,7 +107,7 @@ def programs(home: Home, components: Iterable[str]) -> list[Program]:
     return [
         Program(
             name=name,
-            command=(sys.executable, "-m", "prunella.cli.service", name, str(home.root)),
+            command=command(home, name),
             log=home.log(name),
             restarts=name in UNHEALED or name.startswith(STRATEGY_PREFIX),
         )
@@ -159,13 +168,19 @@ def refuse_second(home: Home) -> None:
         )
 
 
-def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> RunningStack:
+def start(
+    home: Home,
+    settings: Settings,
+    tell: Callable[[str, str], None],
+    command: Callable[[Home, str], tuple[str, ...]] = service_command,
+) -> RunningStack:
     """Starts every process and waits until each is ready.
 
     Args:
         home: Its folder; keys are made when missing.
         settings: Must be what `settings.toml` in the home folder says.
         tell: Called with (component, state) whenever one changes.
+        command: How a component's process is started.
 
     Raises:
         UsageError: It is up already, a port is taken, or a process did not become ready; the
@@ -189,7 +204,7 @@ def start(home: Home, settings: Settings, tell: Callable[[str, str], None]) -> R
         return not pending
 
     try:
-        supervisor.start(programs(home, settings.components()))
+        supervisor.start(programs(home, settings.components(), command))
         try:
             stack.wait(all_ready, "every process to be ready", timeout_s=READY_TIMEOUT_S)
         except WaitedInVainError as error:

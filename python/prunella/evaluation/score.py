@@ -50,7 +50,9 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
 
     Attributes:
         raised_ns: When each symptom in its evidence was raised.
+        replied_ns: When the first act was answered that was carried out.
         cured_ns: When its probe became good for the last time.
+        reason: Why it is in its state.
     """
 
     id: str
@@ -62,6 +64,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
     diagnosed_ns: int = 0
     decided_ns: int = 0
     acted_ns: int = 0
+    replied_ns: int = 0
     cured_ns: int = 0
     resolved_ns: int = 0
     last_seq: int = 0
@@ -72,6 +75,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
     asked: dict[str, str] = msgspec.field(default_factory=dict)
     outcomes: tuple[str, ...] = ()
     state: IncidentState = IncidentState.OPEN
+    reason: str = ""
 
 
 class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,8 +137,8 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
         case DecisionMade(decision=decision):
             incident.decided_ns = entry.ts_ns
             incident.rule = ", ".join(decision.verdicts[-1].rules) if decision.verdicts else ""
-        case IncidentMoved(state=state):
-            incident.state = state
+        case IncidentMoved(state=state, reason=reason):
+            incident.state, incident.reason = state, reason
             if state is IncidentState.RESOLVED:
                 incident.resolved_ns = entry.ts_ns
         case _:
@@ -152,6 +156,7 @@ def _fold_run(incident: IncidentFacts, entry: Entry) -> None:
         case StepReplied(ok=ok, code=code, key=key):
             done = incident.asked.get(key, key).removeprefix("do ")
             incident.actions += (done if ok else f"{done}: {code}",)
+            incident.replied_ns = incident.replied_ns or (entry.ts_ns if ok else 0)
         case ProbeRead(result="good", phase="verifying"):
             incident.cured_ns = entry.ts_ns
         case RunEnded(outcome=outcome):

@@ -15,11 +15,15 @@ import msgspec
 from prunella.bridge import Supervisor
 from prunella.errors import TargetUnavailableError, UsageError
 from prunella.healing.loop import HealingClient, IncidentView
+from prunella.telemetry.processes import Meter
 from prunella.values import Clock, Home
 
 _POLL_S = 0.01
 _HTTP_TIMEOUT_S = 0.5
 """A frozen process must not hold up the ones that answer."""
+DELAY_WINDOW_NS = 500_000_000
+TRADES_WITHIN_S = 3.0
+"""The strategies of a healthy stack send several orders a second in any market that moves."""
 
 
 BESIDE_TRADING = (
@@ -60,6 +64,8 @@ class RunningStack:
         self.supervisor = Supervisor(home)
         self.healing = HealingClient(home)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._meter = Meter(window_ns=DELAY_WINDOW_NS)
+        self._grown: dict[str, tuple[int, int]] = {}
 
     def leave_trading_alone(self) -> None:
         """Stops everything but trading, so that a measurement is of trading."""
@@ -192,14 +198,75 @@ class RunningStack:
         """Tells the healing plane that somebody works on a component."""
         self.healing.maintenance(component, seconds=seconds, actor="operator", reason=reason)
 
-    def adopt(self, process: subprocess.Popen[bytes]) -> None:
-        """Remembers a child process of the injector, so that none is left running."""
+    def misbehave(self, venue: str, **behaviour: Any) -> None:
+        """Sets the whole behaviour of a simulated exchange; none: it behaves."""
+        self.admin(venue, "behaviour", behaviour)
+
+    def hot_delay_ratio(self) -> float:
+        """For which share of the last half second the engine's hot thread waited for its core."""
+        try:
+            pid = self.pid("engine")
+        except UsageError:
+            return 0.0
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                if (task / "comm").read_text(encoding="ascii").startswith("hot"):
+                    waited_ns = int((task / "schedstat").read_text(encoding="ascii").split()[1])
+                    now_ns = self.clock.monotonic_ns()
+                    return self._meter.ratio((pid, task.name), waited_ns, now_ns)
+        return 0.0
+
+    def grew(self, name: str, value: int, within_s: float, *, since: int) -> bool:
+        """Whether a figure that was asked for under this name grew within the last seconds.
+
+        Args:
+            name: Of the figure.
+            value: Now.
+            within_s: How far back to look.
+            since: The value that it started from; growth below it is forgotten.
+        """
+        now_ns = self.clock.monotonic_ns()
+        last, at_ns = self._grown.get(name, (since, -(1 << 62)))
+        if last < since:
+            last, at_ns = since, -(1 << 62)
+        if value > last:
+            last, at_ns = value, now_ns
+        self._grown[name] = (last, at_ns)
+        return now_ns - at_ns <= within_s * 1e9
+
+    def trades(self, within_s: float = TRADES_WITHIN_S) -> bool:
+        """Whether a venue has taken an order of ours within the last seconds, as venues say."""
+        primary = self.takes_orders("primary", within_s)
+        return self.takes_orders("backup", within_s) or primary  # both are to be asked each time
+
+    def takes_orders(self, venue: str, within_s: float = TRADES_WITHIN_S) -> bool:
+        """The same of one venue; one that does not answer takes none."""
+        status = self.get(f"exchange-{venue}", "/status") or {}
+        taken = int(status.get("last_order", 0))
+        key = f"orders at {venue}"
+        return self.grew(key, taken, within_s, since=0 if key in self._grown else taken)
+
+    def active_venue(self) -> str:
+        """Where the engine sends orders to; empty when it does not answer."""
+        return str((self.get("engine", "/status") or {}).get("active_venue", ""))
+
+    def spawn(self, *command: str) -> int:
+        """Starts a process of the injector in a session of its own and gives its pid."""
+        process = subprocess.Popen(
+            command,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self._children[process.pid] = process
+        return process.pid
 
     def reap(self, pid: int) -> None:
-        """Collects a child that was killed."""
+        """Kills and collects a process of the injector; harmless when it is gone."""
         process = self._children.pop(pid, None)
         if process is not None:
+            process.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
 

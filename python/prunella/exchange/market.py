@@ -135,6 +135,11 @@ class Market:
         return self._matching.update_id
 
     @property
+    def last_order(self) -> int:
+        """The number of the last order taken; it never falls, also over a restart."""
+        return self._matching.numbers()[1]
+
+    @property
     def orders_open(self) -> int:
         """Resting orders of all accounts."""
         return self._matching.orders_open

@@ -94,6 +94,7 @@ class Operations:
                     )
                 },
                 "orders_open": self._venue.orders_open,
+                "last_order": self._venue.last_order,
                 "order_requests_refused": self._order_requests_refused(),
                 "clients": len(self._sockets),
                 "clients_dropped": self._venue.hub.dropped,

@@ -93,6 +93,11 @@ class Venue:
         return sum(market.frames for market in self.markets.values())
 
     @property
+    def last_order(self) -> int:
+        """The sum of the numbers of the last orders taken: it grows with each order."""
+        return sum(market.last_order for market in self.markets.values())
+
+    @property
     def orders_open(self) -> int:
         """Resting orders of all accounts."""
         return sum(market.orders_open for market in self.markets.values())

@@ -3,32 +3,30 @@
 import os
 import signal
 
-from prunella.evaluation.fault.base import FaultKind, Injection
+from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
 
-class EngineCrash:
+class EngineCrash(Fault):
     """`kill -9` of the engine: no goodbye, orders in flight of unknown fate."""
 
     name = "engine-crash"
     title = "engine killed (SIGKILL)"
-    kind: FaultKind = "state"
+    domain = "cpu"
     fault_class = "process.crashed"
     workflows = frozenset({"restart-with-warm-up"})
-    hold_s = 0.0
 
-    def inject(self, stack: RunningStack) -> Injection:
-        """Kills it and waits until the process is gone."""
+    def strike(self, stack: RunningStack, severity: Severity) -> Injection:  # noqa: ARG002 - dead is dead
+        """Kills it."""
         pid = stack.pid("engine")
         commanded_ns = stack.clock.now_ns()
         os.kill(pid, signal.SIGKILL)
-        stack.wait(lambda: not stack.process_alive(pid), "the killed engine to be gone")
-        return Injection(
-            commanded_ns=commanded_ns,
-            effective_ns=stack.clock.now_ns(),
-            pid=pid,
-            culprit="engine",
-        )
+        return Injection(commanded_ns=commanded_ns, pid=pid, culprit="engine")
 
-    def revert(self, stack: RunningStack, injection: Injection) -> None:
-        """Nothing to take back."""
+    def shows(self, stack: RunningStack, injection: Injection) -> bool:
+        """The process is gone, and what came in its place does not trade."""
+        return not stack.process_alive(injection.pid) and not stack.trades()
+
+    def revert(self, stack: RunningStack, injection: Injection) -> None:  # noqa: ARG002
+        """Starts it, if nobody did."""
+        stack.supervisor.start_process("engine")

@@ -1,29 +1,34 @@
-"""A negative: the market runs at five times its rate for a while."""
+"""A negative: the market runs at several times its rate for a while."""
 
-from prunella.evaluation.fault.base import FaultKind, Injection
+from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
-FACTOR = 5.0
+_FACTOR: dict[Severity, float] = {1: 2.0, 2: 5.0, 3: 8.0}
 
 
-class MarketBurst:
+class MarketBurst(Fault):
     """An opening auction looks like this; nothing is broken and nothing may be done."""
 
     name = "market-burst"
-    title = "market at five times its rate"
-    kind: FaultKind = "negative"
-    fault_class = ""
-    workflows: frozenset[str] = frozenset()
+    title = "market at several times its rate"
+    domain = "network"
+    kind = "negative"
     hold_s = 6.0
+    severities = (1, 2)
 
-    def inject(self, stack: RunningStack) -> Injection:
+    def strike(self, stack: RunningStack, severity: Severity) -> Injection:
         """Speeds both exchanges up; effective at once."""
         commanded_ns = stack.clock.now_ns()
         for venue in ("primary", "backup"):
-            stack.admin(venue, "market", {"speed": FACTOR * stack.market_speed})
-        return Injection(commanded_ns=commanded_ns, effective_ns=stack.clock.now_ns(), culprit="")
+            stack.admin(venue, "market", {"speed": _FACTOR[severity] * stack.market_speed})
+        return Injection(commanded_ns=commanded_ns, culprit="")
 
-    def revert(self, stack: RunningStack, _injection: Injection) -> None:
+    def shows(self, stack: RunningStack, injection: Injection) -> bool:  # noqa: ARG002
+        """The exchange says its speed."""
+        status = stack.get("exchange-primary", "/status") or {}
+        return float(status.get("speed", 0.0)) > stack.market_speed
+
+    def revert(self, stack: RunningStack, injection: Injection) -> None:  # noqa: ARG002
         """Back to the usual speed."""
         for venue in ("primary", "backup"):
             stack.admin(venue, "market", {"speed": stack.market_speed})

@@ -26,7 +26,7 @@ def conclude(
     Raises:
         UsageError: Orders did not settle; then the books could not be compared.
     """
-    _settle(stack)
+    settle(stack)
     status = stack.get("engine", "/status") or {}
     books = tuple(
         compare(stack, venue, symbol=facts["symbol"]) for venue, facts in status["venues"].items()
@@ -51,7 +51,7 @@ def conclude(
     )
 
 
-def _settle(stack: RunningStack) -> None:
+def settle(stack: RunningStack) -> None:
     """No new orders, working ones cancelled, the fate of each known."""
     engine = SocketTarget(
         stack.home.socket("engine"),

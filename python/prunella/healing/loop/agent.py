@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from prunella.healing.detect import Bank, cleaned
 from prunella.healing.diagnose import AgentSpec, Diagnostician, SourceAges
 from prunella.healing.incident import Diagnosis, Topology
-from prunella.healing.reason import Expert, load_knowledge
+from prunella.healing.reason import Expert, Reasoner, load_knowledge
 from prunella.telemetry import Reading, Readings
 
 COLLECTOR = "watch"
@@ -23,8 +23,10 @@ class Agent:
         raised: How many symptoms it has raised.
     """
 
-    def __init__(self, spec: AgentSpec, topology: Topology) -> None:
-        """Builds detectors and expert.
+    def __init__(
+        self, spec: AgentSpec, topology: Topology, reasoner: Reasoner | None = None
+    ) -> None:
+        """Builds detectors; the expert reasons unless somebody else is given.
 
         Raises:
             ConfigError: A watch or a rule cannot work; the message names it.
@@ -34,7 +36,9 @@ class Agent:
         self._telemetry = SourceAges("telemetry_age_seconds")
         self._heartbeats = SourceAges("heartbeat_age_seconds")
         self.spec = spec
-        self.diagnostician = Diagnostician(spec, Expert(knowledge), topology, knowledge.metrics)
+        self.diagnostician = Diagnostician(
+            spec, reasoner or Expert(knowledge), topology, knowledge.metrics
+        )
         self.readings = 0
         self.raised = 0
 

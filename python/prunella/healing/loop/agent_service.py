@@ -87,19 +87,26 @@ class AgentLoop:
         inlet: A subscription to `subscriptions(settings)`.
         outlet: Where advice and heartbeats go.
         clock: The time.
+        agent: Who judges; the agent of the catalogue when not given.
 
     Raises:
         ConfigError: A watch, a rule or the topology cannot work; the message names it.
     """
 
     def __init__(
-        self, settings: AgentSettings, *, inlet: Inlet, outlet: Outlet, clock: Clock
+        self,
+        settings: AgentSettings,
+        *,
+        inlet: Inlet,
+        outlet: Outlet,
+        clock: Clock,
+        agent: Agent | None = None,
     ) -> None:
         self._inlet = inlet
         self._outlet = outlet
         self._clock = clock
         self._topic = f"{settings.tenant}/healing/{settings.name}"
-        self._agent = Agent(AGENTS[settings.name], Topology(settings.components))
+        self._agent = agent or Agent(AGENTS[settings.name], Topology(settings.components))
         self._readings = msgspec.msgpack.Decoder(Readings)
         self._heartbeats = msgspec.msgpack.Decoder(Heartbeat)
         self._lock = threading.Lock()
@@ -223,6 +230,7 @@ class AgentService:
         outlet: Where advice and heartbeats go.
         clock: The time.
         read_token: What /metrics and /status want to see.
+        agent: Who judges; the agent of the catalogue when not given.
 
     Raises:
         ConfigError: A watch, a rule or the topology cannot work; the message names it.
@@ -237,8 +245,9 @@ class AgentService:
         outlet: Outlet,
         clock: Clock,
         read_token: str,
+        agent: Agent | None = None,
     ) -> None:
-        self.loop = AgentLoop(settings, inlet=inlet, outlet=outlet, clock=clock)
+        self.loop = AgentLoop(settings, inlet=inlet, outlet=outlet, clock=clock, agent=agent)
         self.server = StatusServer(
             settings.port,
             token=read_token,

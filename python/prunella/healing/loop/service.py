@@ -23,7 +23,7 @@ from prunella.healing.loop.door import Door
 from prunella.healing.loop.inlet import Inlet, Message
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
-from prunella.healing.remediate import ThreadPool
+from prunella.healing.remediate import ThreadPool, Workflow
 from prunella.journal.keys import ensure_key_pair
 from prunella.telemetry import Readings
 from prunella.telemetry.serve import Pages, StatusServer
@@ -140,6 +140,7 @@ class HealingService:
         targets: `engine`, `supervisor` and `host`.
         port: Of the HTTP pages; 0 takes a free one.
         housekeeping: Called after each tick with the time, such as to sign a checkpoint.
+        catalogue: The workflows; the project's own when not given.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class HealingService:
         targets: Mapping[str, Target],
         port: int,
         housekeeping: Callable[[int], None] = lambda _now_ns: None,
+        catalogue: Mapping[str, Workflow] | None = None,
     ) -> None:
         self._pool = ThreadPool()
         plane = assemble(
@@ -166,6 +168,7 @@ class HealingService:
             now_ns=clock.now_ns(),
             policy=Policy.load(local=home.policies),
             persons=lambda: read_persons(home.key("persons.toml")),
+            catalogue=catalogue,
         )
         self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
         token = load_token(home.key("control.token"))
