@@ -123,6 +123,10 @@ OWN_METRICS: dict[str, tuple[Own, ...]] = {
         Own("watch_rounds_total", "count", "rounds over the host and its processes"),
         Own("watch_readings_total", "count", "readings published"),
         Own("watch_round_seconds_max", "seconds", "longest round since the start"),
+        Own("telemetry_recorded_readings_total", "count", "readings recorded"),
+        Own("telemetry_recorded_bytes_total", "bytes", "what these took on disk"),
+        Own("telemetry_recording_lost_total", "count", "messages and readings not recorded"),
+        Own("telemetry_recording_failures_total", "count", "blocks that could not be written"),
     ),
     "agent-*": (
         Own("agent_readings_total", "count", "readings seen"),

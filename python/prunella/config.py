@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from prunella.errors import ConfigError
+from prunella.telemetry.settings import Section, TelemetrySettings
 from prunella.trading.market import positive
 from prunella.trading.runtime import STAGES, TradingSettings
 from prunella.trading.strategy import PythonStrategy
@@ -44,10 +45,6 @@ STRATEGY_PREFIX = "strategy-"
 EXCHANGES = tuple(name for name in COMPONENTS if name.startswith("exchange-"))
 PORT_MIN = 1_024
 PORT_MAX = 65_535
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of a section of the settings."""
 
 
 class StackSettings(Section, frozen=True):
@@ -167,6 +164,7 @@ class Settings(Section, frozen=True):
     market: MarketSettings = msgspec.field(default_factory=MarketSettings)
     trading: TradingSettings = msgspec.field(default_factory=TradingSettings)
     healing: HealingSettings = msgspec.field(default_factory=HealingSettings)
+    telemetry: TelemetrySettings = msgspec.field(default_factory=TelemetrySettings)
 
     def components(self) -> tuple[str, ...]:
         """Every process of this stack, in the order of starting: a person's strategies last."""

@@ -13,6 +13,7 @@ from prunella.control.tokens import ensure_token
 from prunella.healing.incident import Component
 from prunella.healing.loop import AgentLoop, AgentSettings, HealingService, local_stack
 from prunella.telemetry.processes import Components, ProcessCollector
+from prunella.telemetry.recording import Recorder, TelemetryWriter
 from prunella.telemetry.watch import Watch
 from prunella.trading.order import denial_reasons
 from prunella.values import Home, ManualClock
@@ -66,7 +67,9 @@ def test_metrics_of_the_watch_are_on_the_page(tmp_path: Path) -> None:
     """The collector's own figures against the table."""
     processes = ProcessCollector(Components((), tmp_path / "none"))
     watch = Watch(processes=processes, targets=[], publish=print, clock=ManualClock())
-    assert _names(watch.metrics()) == _told("watch")
+    writer = TelemetryWriter(tmp_path / "t", bytes_max=0)
+    recorder = Recorder(writer, lambda _timeout_s: None, ManualClock())
+    assert _names(watch.metrics() + recorder.metrics()) == _told("watch")
 
 
 def test_metrics_of_the_healing_plane_are_on_the_page(tmp_path: Path) -> None:

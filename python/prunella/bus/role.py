@@ -48,6 +48,8 @@ _ROLES = {
     role.name: role
     for role in (
         Role(name="watch", says=tuple(f"local/{domain}/" for domain in _DOMAINS)),
+        Role(name="otlp", says=tuple(f"local/{domain}/otlp" for domain in _DOMAINS)),
+        Role(name="recorder", hears=tuple(f"local/{domain}/" for domain in _DOMAINS)),
         *(
             Role(
                 name=f"agent-{domain}",

@@ -21,6 +21,7 @@ from prunella.cli.positions import breaks_app, positions
 from prunella.cli.record import record
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
+from prunella.cli.telemetry import app as telemetry_app
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.values import Home
@@ -44,6 +45,7 @@ app.add_typer(send_app, name="send")
 app.add_typer(limits_app, name="limits")
 app.add_typer(detect_app, name="detect")
 app.add_typer(market_app, name="market")
+app.add_typer(telemetry_app, name="telemetry")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(policy_app, name="policy")
 app.command()(approvals)

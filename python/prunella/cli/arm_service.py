@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from prunella.cli.clock import SystemClock
-from prunella.cli.service import EXIT_UNUSABLE, Context, agent, healing
+from prunella.cli.context import Context
+from prunella.cli.service import EXIT_UNUSABLE, agent, healing
 from prunella.config import load
 from prunella.errors import PrunellaError
 from prunella.evaluation.arm import ARMS, Surroundings

@@ -8,12 +8,13 @@ engine's way back after a crash begins with these imports. Hence the imports ins
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from prunella.cli.clock import SystemClock
+from prunella.cli.context import Context
 from prunella.config import Settings, load
 from prunella.errors import ConfigError, PrunellaError
-from prunella.values import Clock, Home
+from prunella.values import Home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,27 +30,6 @@ if TYPE_CHECKING:
 
 EXIT_UNUSABLE = 2
 """Settings or keys that cannot work: starting again will not help."""
-
-
-class Context(NamedTuple):
-    """What every service is wired with."""
-
-    name: str
-    home: Home
-    settings: Settings
-    clock: Clock
-
-    @property
-    def port(self) -> int:
-        """Its HTTP port."""
-        return self.settings.ports()[self.name]
-
-    @property
-    def read_token(self) -> str:
-        """What its /metrics and /status want to see."""
-        from prunella.control.tokens import load_token
-
-        return load_token(self.home.key("read.token"))
 
 
 def main() -> None:
@@ -191,8 +171,8 @@ def _bus(context: Context) -> None:
     pages.close()
 
 
-def _connect(context: Context) -> "ZeroMqBus":
-    """The process's access to the bus, in its own role."""
+def _connect(context: Context, role: str = "") -> "ZeroMqBus":
+    """The process's access to the bus, in its own role unless another is named."""
     from prunella.bus.zeromq import ZeroMqBus, role_password
     from prunella.control.tokens import load_token
 
@@ -200,59 +180,15 @@ def _connect(context: Context) -> "ZeroMqBus":
     return ZeroMqBus(
         home.socket("bus-in"),
         home.socket("bus-out"),
-        role=context.name,
-        password=role_password(load_token(home.key("bus.token")), context.name),
+        role=role or context.name,
+        password=role_password(load_token(home.key("bus.token")), role or context.name),
     )
 
 
 def _watch(context: Context) -> None:
-    import msgspec
+    from prunella.cli.telemetry_service import watch
 
-    from prunella.bus import Topic
-    from prunella.config import FOLLOWERS
-    from prunella.telemetry import Readings
-    from prunella.telemetry.processes import Components, ProcessCollector
-    from prunella.telemetry.resources import ResourceCollector
-    from prunella.telemetry.scrape import Target
-    from prunella.telemetry.serve import Pages, StatusServer
-    from prunella.telemetry.watch import Watch
-
-    bus = _connect(context)
-    encoder = msgspec.msgpack.Encoder()
-
-    def publish(readings: Readings) -> None:
-        bus.publish(
-            str(Topic(domain=readings.domain, source=readings.source)),
-            encoder.encode(readings),
-            kind="readings",
-            now_ns=context.clock.now_ns(),
-        )
-
-    ports = context.settings.ports()
-    components = context.settings.components(), context.home.root / "supervisord.pid"
-    watch = Watch(
-        processes=ProcessCollector(Components(*components), hot_threads={"engine": ("hot", "hot")}),
-        resources=ResourceCollector(Components(*components)),
-        folders=(Path("/"), context.home.root),
-        targets=[
-            Target(name, ports[name], context.read_token)
-            for name in ("engine", "exchange-primary", "exchange-backup", *FOLLOWERS)
-            if name in ports
-        ],
-        publish=publish,
-        clock=context.clock,
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: watch.stop())
-    pages = StatusServer(
-        context.port,
-        token=context.read_token,
-        pages=Pages(ready=lambda: "", metrics=watch.metrics, status=watch.status),
-    )
-    pages.start()
-    watch.run()
-    pages.close()
-    bus.close()
+    watch(context, _connect(context), _connect(context, role="recorder"))
 
 
 def agent(context: Context, make: "MakeAgent | None" = None) -> None:

@@ -25,6 +25,7 @@ class Home:
         self.exchange = self.root / "exchange"
         self.engine_journal = self.root / "journal" / "engine"
         self.models = self.root / "models"
+        self.telemetry = self.root / "telemetry"
         self.settings = self.root / "settings.toml"
         self.policies = self.root / "policies"
 

@@ -51,8 +51,9 @@ class Agent:
         """Takes what one source saw in one round; an empty round is no sign of life."""
         if not batch.items:
             return
-        source = batch.source.removeprefix("scrape:")
-        self._telemetry.hear(COLLECTOR if source == "host" else source, now_ns)
+        source, _, target = batch.source.partition(":")
+        if source in {"host", "scrape"}:  # foreign sources speak when they like
+            self._telemetry.hear(target or COLLECTOR, now_ns)
         self.readings += len(batch.items)
         self._look([cleaned(each) for each in batch.items], now_ns, first_hand=True)
 
