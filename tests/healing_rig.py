@@ -6,6 +6,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prunella.healing.incident import Diagnosis, IncidentState
 from prunella.healing.loop import Case, LoopSettings, Orchestrator, assemble, local_stack
+from prunella.healing.loop.thought import Thinker
+from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import InlinePool
 from stack import CrashError, MemoryLedger, Offender, Stack, advise
 
@@ -21,8 +23,12 @@ class Rig:
         settings: LoopSettings | None = None,
         seed: int = 1,
         persons: Mapping[str, str] | None = None,
+        thinker: Thinker | None = None,
+        reason: ReasonSettings | None = None,
     ) -> None:
         self.persons = persons or {}
+        self.thinker = thinker
+        self.reason = reason
         self.settings = settings or local_stack()
         self.stack = Stack(seed=seed)
         self.ledger = MemoryLedger()
@@ -39,6 +45,8 @@ class Rig:
             pool=InlinePool(),
             now_ns=self.stack.now_ns,
             persons=lambda: self.persons,
+            thinker=self.thinker,
+            reason=self.reason,
         )
 
     def restart_plane(self) -> None:

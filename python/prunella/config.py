@@ -10,6 +10,7 @@ import msgspec
 
 from prunella.errors import ConfigError
 from prunella.telemetry.settings import Section, TelemetrySettings
+from prunella.healing.reason.settings import ReasonSettings
 from prunella.trading.market import positive
 from prunella.trading.runtime import STAGES, TradingSettings
 from prunella.trading.strategy import PythonStrategy
@@ -146,6 +147,7 @@ class HealingSettings(Section, frozen=True):
         repeats_per_hour: How often one workflow may run for one cause (class of fault and culprit)
             in an hour; beyond it a person is asked.
         autonomy: Per workflow.
+        reason: Which language models are asked where the expert does not know; none by default.
     """
 
     environment: Literal["local", "test", "staging", "production"] = "local"
@@ -155,6 +157,7 @@ class HealingSettings(Section, frozen=True):
     actions_per_day: int = 200
     repeats_per_hour: int = 6
     autonomy: AutonomySettings = msgspec.field(default_factory=AutonomySettings)
+    reason: ReasonSettings = msgspec.field(default_factory=ReasonSettings)
 
 
 class Settings(Section, frozen=True):

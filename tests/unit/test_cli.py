@@ -81,6 +81,7 @@ HELP = {
     "model rollback": ("before the current one", "--strategy", "--reason", "--json"),
     "orders": ("each change of one", "PRN-7-42", "--journal", "--json"),
     "best-execution": ("every venue offered", "--journal", "--json"),
+    "reason check": ("usable answer", "--json"),
     "detect file": ("Tell what is unusual in a table", "--period", "--plot", "--json"),
     "detect evaluate": ("Score the detector on labelled series", "--json"),
     "limits show": ("every limit in force", "--json"),

@@ -18,6 +18,7 @@ from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
 from prunella.cli.policy import app as policy_app
 from prunella.cli.positions import breaks_app, positions
+from prunella.cli.reason import app as reason_app
 from prunella.cli.record import record
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
@@ -51,6 +52,7 @@ app.add_typer(policy_app, name="policy")
 app.command()(approvals)
 app.command()(approve)
 app.command()(reject)
+app.add_typer(reason_app, name="reason")
 app.command()(record)
 app.command()(positions)
 app.command()(evaluate)

@@ -5,6 +5,7 @@ engine's way back after a crash begins with these imports. Hence the imports ins
 """
 # ruff: noqa: PLC0415
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -202,10 +203,12 @@ def agent(context: Context, make: "MakeAgent | None" = None) -> None:
     from prunella.healing.incident import Topology
     from prunella.healing.loop import AgentService, AgentSettings, local_stack, subscriptions
 
+    reason = context.settings.healing.reason
     settings = AgentSettings(
         name=context.name,
         components=local_stack(context.settings.stages()).components,
         port=context.port,
+        unexplained_ns=round(reason.unexplained_s * 1e9) if reason.enabled else 0,
     )
     bus = _connect(context)
     AgentService(
@@ -217,6 +220,15 @@ def agent(context: Context, make: "MakeAgent | None" = None) -> None:
         agent=make and make(AGENTS[context.name], Topology(settings.components)),
     ).run()
     bus.close()
+
+
+def _secrets(home: Home) -> list[str]:
+    """Every token of this home, so that none of them can be sent to a model or kept."""
+    return [
+        path.read_text(encoding="utf-8").strip()
+        for path in home.keys.glob("*.token")
+        if path.is_file()
+    ]
 
 
 def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None) -> None:
@@ -233,6 +245,7 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     from prunella.control.tokens import load_token
     from prunella.healing.audit import read_trail
     from prunella.healing.loop import HealingService, local_stack
+    from prunella.healing.loop.thinker import thinker_of
     from prunella.journal import Ledger, load_private_key
 
     supervisor = Supervisor(context.home)
@@ -243,10 +256,12 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     def own_pids() -> set[int]:
         return {state.pid for state in supervisor.states()} | {supervisor.pid()}
 
+    stack = local_stack(context.settings.stages())
+    reason = context.settings.healing.reason
     HealingService(
         home=context.home,
         settings=msgspec.structs.replace(
-            local_stack(context.settings.stages()),
+            stack,
             decide=_decide_settings(context.settings),
         ),
         clock=context.clock,
@@ -265,6 +280,16 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
         },
         port=context.port,
         catalogue=catalogue,
+        thinker=thinker_of(
+            reason,
+            components=stack.components,
+            venues=stack.venues,
+            environment=os.environ,
+            secrets=_secrets(context.home),
+            clock=context.clock,
+            workflows=catalogue,
+        ),
+        reason=reason,
     ).run()
     ledger.close()
     bus.close()

@@ -153,6 +153,20 @@ class Diagnostician:
                 told.append(_ended(known.diagnosis, now_ns))
         return told
 
+    def unexplained(self, now_ns: int, after_ns: int) -> tuple[Symptom, ...]:
+        """Symptoms that are open for so long and that no told fault rests on."""
+        told = {
+            name
+            for each in self._open.values()
+            for hypothesis in each.diagnosis.hypotheses
+            for name in hypothesis.evidence
+        }
+        return tuple(
+            each
+            for each in self.symptoms
+            if f"{each.metric}@{each.entity}" not in told and now_ns - each.detected_ns >= after_ns
+        )
+
     def _held(self, findings: Iterable[Finding], now_ns: int) -> list[Finding]:
         """Those that were found for long enough without a break."""
         since_ns: dict[tuple[str, str], int] = {}

@@ -16,6 +16,14 @@ from prunella.healing.incident.records import (
     Verdict,
 )
 from prunella.healing.incident.state import Incident, IncidentState, advance
+from prunella.healing.incident.thought import (
+    Attempt,
+    Stance,
+    ThoughtAnswered,
+    ThoughtAsked,
+    Unexplained,
+    Why,
+)
 from prunella.healing.incident.topology import Component, ComponentKind, Topology
 from prunella.healing.incident.trail import (
     ApprovalGiven,
@@ -44,6 +52,7 @@ from prunella.healing.incident.watch import Watch
 __all__ = [
     "Action",
     "ApprovalGiven",
+    "Attempt",
     "Autonomy",
     "Component",
     "ComponentKind",
@@ -67,16 +76,21 @@ __all__ = [
     "RunStarted",
     "Severity",
     "SignedVerdict",
+    "Stance",
     "StepIntended",
     "StepReplied",
     "StepUnanswered",
     "Symptom",
     "SymptomKind",
+    "ThoughtAnswered",
+    "ThoughtAsked",
     "Topology",
     "Trail",
+    "Unexplained",
     "Urgency",
     "Verdict",
     "Watch",
+    "Why",
     "WindowClosed",
     "WindowOpened",
     "advance",

@@ -19,10 +19,11 @@ from prunella.healing.incident.records import (
     Verdict,
 )
 from prunella.healing.incident.state import IncidentState
+from prunella.healing.incident.thought import ThoughtAnswered, ThoughtAsked
 
-Role = Literal["cause", "consequence", "straggler", "over"]
-"""Why a diagnosis belongs to an incident: it names the culprit, a victim, it came late, or it says
-that its agent sees the fault no more."""
+Role = Literal["cause", "consequence", "straggler", "over", "opinion"]
+"""Why a diagnosis belongs to an incident: it names the culprit, a victim, it came late, it says
+that its agent sees the fault no more, or it is a model's that differs (for people to read)."""
 
 Leg = Literal["do", "undo", "return", "again"]
 """Which way a step goes: forward, back after a failure, back when all is well again, and forward
@@ -240,6 +241,8 @@ Trail = (
     | WindowClosed
     | PlaneFrozen
     | ApprovalGiven
+    | ThoughtAsked
+    | ThoughtAnswered
 )
 RunRecord = (
     RunStarted | StepIntended | StepUnanswered | StepReplied | ProbeRead | RunMoved | RunEnded

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from prunella.healing.diagnose import AGENTS
-from prunella.healing.incident import Component, Heartbeat, Topology
+from prunella.healing.incident import Component, Heartbeat, Topology, Unexplained
 from prunella.healing.incident.records import Record
 from prunella.healing.loop.agent import Agent
 from prunella.healing.loop.inlet import Inlet, Message
@@ -24,6 +24,8 @@ TICK_NS = 50_000_000
 HEARTBEAT_NS = 500_000_000
 DRAIN_MAX = 500
 """Messages taken between two ticks: a flood must not keep the agent from its heartbeat."""
+PUZZLE_NS = 5_000_000_000
+"""Unexplained symptoms are repeated so often, for whoever was not there the last time."""
 DEAF_NS = 3_000_000_000
 """Without a reading for so long, the agent says that it does not do its job."""
 
@@ -44,12 +46,15 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         components: The topology.
         tenant: First part of every topic.
         port: Of the HTTP pages; 0 takes a free one.
+        unexplained_ns: Symptoms that no rule explains for so long are told, for a model to look
+            at; 0: there is none to look.
     """
 
     name: str
     components: tuple[Component, ...]
     tenant: str = "local"
     port: int = 0
+    unexplained_ns: int = 0
 
 
 class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +119,8 @@ class AgentLoop:
         self._started_ns = clock.now_ns()
         self._heard_ns = 0
         self._beat_ns: int | None = None
+        self._unexplained_ns = settings.unexplained_ns
+        self._puzzled_ns = 0
         self._malformed = 0
         self._tick_ns_max = 0
 
@@ -149,6 +156,8 @@ class AgentLoop:
         began_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         for diagnosis in self._agent.tick(now_ns):
             self._publish(diagnosis, "diagnosis", "urgent", now_ns)
+        if self._unexplained_ns and now_ns - self._puzzled_ns >= PUZZLE_NS:
+            self._tell_unexplained(now_ns)
         if self._beat_ns is None or began_ns - self._beat_ns >= HEARTBEAT_NS:
             self._beat_ns = began_ns
             beat = Heartbeat(
@@ -159,6 +168,16 @@ class AgentLoop:
             )
             self._publish(beat, "heartbeat", "normal", now_ns)
         self._tick_ns_max = max(self._tick_ns_max, self._clock.monotonic_ns() - began_ns)
+
+    def _tell_unexplained(self, now_ns: int) -> None:
+        symptoms = self._agent.diagnostician.unexplained(now_ns, self._unexplained_ns)
+        if symptoms:
+            self._puzzled_ns = now_ns
+            spec = self._agent.spec
+            record = Unexplained(
+                agent=spec.name, domain=spec.domain, symptoms=symptoms, made_ns=now_ns
+            )
+            self._publish(record, "unexplained", "normal", now_ns)
 
     def _publish(self, record: Record, kind: str, urgency: str, now_ns: int) -> None:
         topic = f"{self._topic}/{urgency}"

@@ -12,6 +12,8 @@ from prunella.healing.loop.approvals import Persons
 from prunella.healing.loop.book import Book
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.loop.thought import Thinker, Thoughts
+from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import Executor, Pool, Table, Workflow, load_catalogue
 
 OWN_METRICS = frozenset({"agent_heartbeat_age_seconds"})
@@ -29,6 +31,8 @@ def assemble(
     policy: Policy | None = None,
     catalogue: Mapping[str, Workflow] | None = None,
     persons: Persons = dict,
+    thinker: Thinker | None = None,
+    reason: ReasonSettings | None = None,
 ) -> Orchestrator:
     """The orchestrator, with an earlier life's ledger folded in.
 
@@ -43,6 +47,8 @@ def assemble(
         policy: The rules; the project's own when not given.
         catalogue: The workflows; the project's own when not given.
         persons: Who may sign approvals; nobody when not given.
+        thinker: Who asks a model; nobody when not given.
+        reason: When and how patiently.
     """
     workflows = load_catalogue() if catalogue is None else catalogue
     asked = {metric for each in workflows.values() for metric in each.metrics}
@@ -71,5 +77,18 @@ def assemble(
         pool=pool,
     )
     orchestrator.attach(executor)
+    if thinker is not None:
+        orchestrator.think(
+            Thoughts(
+                thinker=thinker,
+                reason=reason or ReasonSettings(),
+                settings=settings,
+                catalogue=workflows,
+                table=table,
+                book=orchestrator.book,
+                record=orchestrator.record,
+                take=orchestrator.take_thought,
+            )
+        )
     orchestrator.resume(earlier, now_ns)
     return orchestrator

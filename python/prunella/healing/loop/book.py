@@ -11,7 +11,14 @@ from typing import NamedTuple
 import msgspec
 
 from prunella.errors import InvariantError
-from prunella.healing.incident import Diagnosis, Incident, IncidentState, advance
+from prunella.healing.incident import (
+    Diagnosis,
+    Incident,
+    IncidentState,
+    ThoughtAnswered,
+    ThoughtAsked,
+    advance,
+)
 from prunella.healing.incident.trail import (
     ApprovalGiven,
     DecisionMade,
@@ -88,6 +95,8 @@ class Case:
         reopens: How often it was reopened.
         following: Its remediation waits for the way back.
         signed: Who signed for or against an action since the last decision.
+        thoughts: For which reasons a model was asked about it.
+        contested: A model names another culprit or another remedy than the expert.
         stages: The line that the console and the demo show.
     """
 
@@ -104,6 +113,8 @@ class Case:
     target: str = ""
     outcome: str = ""
     reason: str = ""
+    thoughts: set[str] = field(default_factory=set)
+    contested: bool = False
     stages: dict[str, Stage] = field(default_factory=dict)
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
 
@@ -191,6 +202,8 @@ class Book:
                     moved_ns=at_ns,
                 )
                 self._forget()
+            case ThoughtAsked() | ThoughtAnswered() if not record.incident:
+                return
             case _:
                 pass
         name = incident_id(seq) if isinstance(record, IncidentOpened) else record.incident
@@ -247,14 +260,34 @@ def _fold_case(case: Case, record: Trail, seq: int, at_ns: int) -> str:
             word = "approved" if record.approve else "rejected"
             text = f"{record.workflow} on {record.target} {word} by {record.person}"
             text += f": {record.reason}" if record.reason else ""
+        case ThoughtAsked():
+            case.thoughts.add(record.why)
+            text = f"{record.why}: a model is asked ({record.template})"
+        case ThoughtAnswered():
+            case.contested = case.contested or record.stance == "differs"
+            text = _thought(record)
         case _:
             text = _fold_run(case, record, seq, at_ns)
     return text
 
 
+def _thought(record: ThoughtAnswered) -> str:
+    """An answer in one line."""
+    seconds = f"{record.elapsed_ns / 1e9:.1f} s"
+    if record.diagnosis is None:
+        tried = ", ".join(f"{each.endpoint} {each.outcome}" for each in record.attempts)
+        return f"{record.reasoner} {record.stance} after {seconds}: {tried or 'no answer'}"
+    best = record.diagnosis.hypotheses[0]
+    named = [each.workflow for each in record.diagnosis.proposals]
+    says = f"{best.fault_class} of {best.culprit} ({best.confidence:.2f})"
+    return f"{record.reasoner} {record.stance} after {seconds}: {says}, {named or 'no remedy'}"
+
+
 def _fold_diagnosis(case: Case, diagnosis: Diagnosis, role: Role, seq: int, at_ns: int) -> str:
     incident = case.incident
     best = diagnosis.hypotheses[0]
+    if role == "opinion":
+        return f"opinion of {diagnosis.reasoner}: {best.fault_class} of {best.culprit}"
     case.known.add((diagnosis.agent, best.fault_class, best.culprit))
     if role == "over":
         case.over.add(diagnosis.agent)

@@ -22,7 +22,9 @@ from prunella.healing.incident import (
     IncidentState,
     Proposal,
     Symptom,
+    ThoughtAnswered,
     Topology,
+    Unexplained,
 )
 from prunella.healing.incident.trail import (
     ApprovalGiven,
@@ -40,17 +42,22 @@ from prunella.healing.incident.trail import (
     WindowOpened,
     kind_of,
 )
+from prunella.healing.loop.advice import proposals_of
 from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Surveyor
+from prunella.healing.loop.thought import Thoughts
 from prunella.healing.remediate import Executor, Run, Table, Workflow
 from prunella.telemetry import Reading
 
 INBOX_MAX = 1024
 """Diagnoses that wait for a tick; beyond it the oldest is dropped and counted, so that a mad agent
 can neither fill the memory nor keep others out for long."""
+
+PUZZLES_MAX = 16
+"""Unexplained symptoms that wait for a tick; agents repeat them."""
 
 REMINDER_NS = 3_000_000_000
 """An agent repeats an open diagnosis every 2 s; who is silent for longer sees it no more."""
@@ -89,7 +96,9 @@ class Orchestrator:
         self.topology = Topology(settings.components)
         self.book = book
         self._executor: Executor | None = None
+        self._thoughts: Thoughts | None = None
         self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
+        self._puzzles: list[Unexplained] = []
         self._heartbeats: dict[str, int] = {}
         self._started_ns = started_ns
         self._heard_ns = 0
@@ -103,6 +112,15 @@ class Orchestrator:
     def attach(self, executor: Executor) -> None:
         """Takes the executor, whose `write` is this orchestrator's `record`."""
         self._executor = executor
+
+    def think(self, thoughts: Thoughts) -> None:
+        """Takes who asks a model; without it the expert's word is the last."""
+        self._thoughts = thoughts
+
+    @property
+    def thoughts(self) -> Thoughts | None:
+        """Who asks a model; None when there is none to ask."""
+        return self._thoughts
 
     @property
     def executor(self) -> Executor:
@@ -132,6 +150,12 @@ class Orchestrator:
         self._heard_ns = now_ns
         if agent in self._settings.agents:
             self._heartbeats[agent] = now_ns
+
+    def hear_unexplained(self, unexplained: Unexplained, now_ns: int) -> None:
+        """Takes symptoms that no rule explains."""
+        self._heard_ns = now_ns
+        if len(self._puzzles) < PUZZLES_MAX:
+            self._puzzles.append(unexplained)
 
     def agent_ages_s(self, now_ns: int) -> dict[str, float]:
         """Seconds since each expected agent was heard; -1: never."""
@@ -246,6 +270,7 @@ class Orchestrator:
             self._listen_for_agents(now_ns)
             while self._inbox:
                 self._take(self._inbox.popleft(), now_ns)
+            self._think(now_ns)
             for case in self.book.live():
                 if case.incident.state in {_S.OPEN, _S.DECIDING}:
                     self._decide(case, now_ns)
@@ -357,6 +382,32 @@ class Orchestrator:
         if case.incident.state is _S.ESCALATED:
             self._move(case, _S.DECIDING, "a better culprit", now_ns)
 
+    def _think(self, now_ns: int) -> None:
+        """Takes in what models answered, and asks about what nobody can explain."""
+        puzzles, self._puzzles = self._puzzles, []
+        if self._thoughts is not None:
+            self._thoughts.collect(now_ns)
+            for each in puzzles:
+                self._thoughts.puzzle(each, now_ns)
+
+    def take_thought(self, incident: str, answered: ThoughtAnswered, now_ns: int) -> None:
+        """A model's answer becomes advice about its incident, or for people to read."""
+        diagnosis = answered.diagnosis
+        if diagnosis is None:
+            return
+        if not incident:
+            self._take(diagnosis, now_ns)
+            return
+        case = self.book.cases[incident]
+        if answered.stance == "differs":
+            self._join(incident, "opinion", diagnosis, now_ns)
+            return
+        known = {(each.workflow, each.target) for each in proposals_of(case)}
+        self._join(incident, "cause", diagnosis, now_ns)
+        fresh = {(each.workflow, each.target) for each in diagnosis.proposals} - known
+        if case.incident.state is _S.ESCALATED and (fresh or answered.why == "unsure"):
+            self._move(case, _S.DECIDING, "advice of a model", now_ns)
+
     # Deciding -------------------------------------------------------------------------------
 
     def _decide(self, case: Case, now_ns: int) -> None:
@@ -369,7 +420,11 @@ class Orchestrator:
             if not independent and now_ns - incident.opened_ns < self._settings.settle_ns:
                 return
             self._move(case, _S.DECIDING, "advice has settled", now_ns)
-        proposals = self._proposals(case)
+        proposals = proposals_of(case)
+        if self._thoughts is not None:
+            if self._thoughts.hold(case, proposals, now_ns):
+                return
+            proposals = self._thoughts.permitted(case, proposals)
         circumstances, wait = self._surveyor.survey(
             case, proposals, self.book, self.executor.active(), now_ns
         )
@@ -396,19 +451,6 @@ class Orchestrator:
             else:
                 self._move(case, _S.REMEDIATING, case.workflow, now_ns)
 
-    @staticmethod
-    def _proposals(case: Case) -> tuple[Proposal, ...]:
-        """Advice for the present culprit, the surest first, each workflow and target once."""
-        found: dict[tuple[str, str], Proposal] = {}
-        for diagnosis in case.causes:
-            if diagnosis.hypotheses[0].culprit != case.incident.culprit:
-                continue
-            for proposal in diagnosis.proposals:
-                key = (proposal.workflow, proposal.target)
-                if key not in found or proposal.confidence > found[key].confidence:
-                    found[key] = proposal
-        return tuple(sorted(found.values(), key=lambda each: -each.confidence))
-
     # Closing --------------------------------------------------------------------------------
 
     def _review(self, case: Case, now_ns: int) -> None:
@@ -416,7 +458,9 @@ class Orchestrator:
         if case.signed:
             self._move(case, _S.DECIDING, f"{case.signed} signed", now_ns)
             return
-        proposals = self._proposals(case)
+        if self._thoughts is not None and case.incident.state is _S.ESCALATED:
+            self._thoughts.review(case, now_ns)
+        proposals = proposals_of(case)
         name = case.incident.id
         present = self._surveyor.fault_present(case, proposals, now_ns)
         told_ns = self._told_ns.setdefault(name, now_ns)

@@ -15,7 +15,7 @@ from prunella.control import Target
 from prunella.control.acts import read_persons
 from prunella.control.tokens import load_token
 from prunella.healing.decide import Policy
-from prunella.healing.incident import Diagnosis, Heartbeat
+from prunella.healing.incident import Diagnosis, Heartbeat, Unexplained
 from prunella.healing.incident.trail import Trail
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.commands import Answer, Ask, Status, answer
@@ -23,6 +23,8 @@ from prunella.healing.loop.door import Door
 from prunella.healing.loop.inlet import Inlet, Message
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
+from prunella.healing.loop.thought import ThreadThinker
+from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import ThreadPool, Workflow
 from prunella.journal.keys import ensure_key_pair
 from prunella.telemetry import Readings
@@ -54,6 +56,7 @@ class PlaneLoop:
         self._readings = msgspec.msgpack.Decoder(Readings)
         self._diagnoses = msgspec.msgpack.Decoder(Diagnosis)
         self._heartbeats = msgspec.msgpack.Decoder(Heartbeat)
+        self._unexplained = msgspec.msgpack.Decoder(Unexplained)
         self.malformed = 0
         self.tick_ns_max = 0
 
@@ -98,6 +101,9 @@ class PlaneLoop:
             lines = [f'healing_incidents{{state="{name}"}} {n}' for name, n in states.items()]
             lines += [f"healing_{name}_total {n}" for name, n in plane.counters.items()]
             lines.append(f"healing_actions_last_hour {plane.book.actions_last_hour(now_ns)}")
+            if plane.thoughts is not None:
+                asked = plane.thoughts.counters
+                lines += [f"healing_thoughts_{name}_total {n}" for name, n in asked.items()]
         lines.append(f"healing_malformed_total {self.malformed}")
         lines.append(f"healing_tick_seconds_max {self.tick_ns_max / 1e9:.6f}")
         return ("\n".join(lines) + "\n").encode()
@@ -119,6 +125,8 @@ class PlaneLoop:
                         self._plane.hear_reading(reading, now_ns)
                 elif message.kind == "diagnosis":
                     self._plane.hear_diagnosis(self._diagnoses.decode(message.payload), now_ns)
+                elif message.kind == "unexplained":
+                    self._plane.hear_unexplained(self._unexplained.decode(message.payload), now_ns)
                 elif message.kind == "heartbeat":
                     self._plane.hear_heartbeat(
                         self._heartbeats.decode(message.payload).source, now_ns
@@ -141,6 +149,8 @@ class HealingService:
         port: Of the HTTP pages; 0 takes a free one.
         housekeeping: Called after each tick with the time, such as to sign a checkpoint.
         catalogue: The workflows; the project's own when not given.
+        thinker: Who asks a model; nobody when not given.
+        reason: When and how patiently a model is asked.
     """
 
     def __init__(
@@ -156,8 +166,11 @@ class HealingService:
         port: int,
         housekeeping: Callable[[int], None] = lambda _now_ns: None,
         catalogue: Mapping[str, Workflow] | None = None,
+        thinker: ThreadThinker | None = None,
+        reason: ReasonSettings | None = None,
     ) -> None:
         self._pool = ThreadPool()
+        self._thinker = thinker
         plane = assemble(
             settings=settings,
             ledger=ledger,
@@ -169,6 +182,8 @@ class HealingService:
             policy=Policy.load(local=home.policies),
             persons=lambda: read_persons(home.key("persons.toml")),
             catalogue=catalogue,
+            thinker=thinker,
+            reason=reason,
         )
         self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
         token = load_token(home.key("control.token"))
@@ -195,3 +210,5 @@ class HealingService:
             self._door.close()
             self.pages.close()
             self._pool.close()
+            if self._thinker is not None:
+                self._thinker.close()

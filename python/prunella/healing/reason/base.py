@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from prunella.healing.incident import Hypothesis, Proposal, Severity
+from prunella.healing.incident import Hypothesis, Proposal, Severity, Urgency
 from prunella.healing.incident.records import Record
 from prunella.healing.reason.prompt import Prompt
 
@@ -14,12 +14,14 @@ class Finding(Record, frozen=True, kw_only=True, tag="finding"):
         severity: How bad it is if it is so.
         proposal: A workflow of the catalogue; None where only a person can help.
         hold_s: For how long it must be found without a break before it is told.
+        priority: How soon somebody should look.
     """
 
     hypothesis: Hypothesis
     severity: Severity
     proposal: Proposal | None = None
     hold_s: float = 0.0
+    priority: Urgency = "normal"
 
 
 class Answer(Record, frozen=True, kw_only=True, tag="answer"):

@@ -14,7 +14,7 @@ import msgspec
 
 from prunella.errors import ConfigError
 from prunella.healing.incident import Severity, SymptomKind
-from prunella.telemetry import Domain
+from prunella.telemetry import DOMAINS, Domain
 
 PLACEHOLDER = re.compile(r"\$\{([a-z_]+(?:\|[a-z_]+)*)\}")
 """`${venue}`, or `${process|entity}`: the first that is there."""
@@ -150,6 +150,16 @@ def load_knowledge(domain: Domain) -> Knowledge:
     """The knowledge that is delivered for a domain."""
     path = files("prunella.healing.reason") / "knowledge" / f"{domain}.toml"
     return parse_knowledge(path.read_text(encoding="utf-8"), source=f"{domain}.toml")
+
+
+def whole_knowledge() -> Knowledge:
+    """The rules of all domains together, for one who sees the evidence of all agents."""
+    parts = [load_knowledge(each) for each in DOMAINS]
+    return Knowledge(
+        domain=parts[0].domain,
+        version=max(each.version for each in parts),
+        rules=tuple(rule for each in parts for rule in each.rules),
+    )
 
 
 def parse_knowledge(text: str, *, source: str) -> Knowledge:

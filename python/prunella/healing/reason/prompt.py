@@ -53,6 +53,43 @@ class Precedent(Record, frozen=True, kw_only=True, tag="precedent"):
     similarity: float
 
 
+class Option(Record, frozen=True, kw_only=True, tag="option"):
+    """A workflow that may be proposed.
+
+    Attributes:
+        workflow: Catalogue name.
+        summary: What it does.
+        causes: Fault classes that it cures.
+        parameters: What the proposal may choose, and among which values.
+    """
+
+    workflow: str
+    summary: str
+    causes: tuple[str, ...]
+    parameters: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+
+
+class View(Record, frozen=True, kw_only=True, tag="view"):
+    """What the expert found already.
+
+    Attributes:
+        workflow: What it would do; empty: nothing.
+    """
+
+    fault_class: str
+    culprit: str
+    confidence: float
+    workflow: str = ""
+    target: str = ""
+
+
+class Note(Record, frozen=True, kw_only=True, tag="note"):
+    """A piece of written knowledge that fits: a rule of ours, in words."""
+
+    source: str
+    text: str
+
+
 class Impact(Record, frozen=True, kw_only=True, tag="impact"):
     """What the evidence touches, by topology.
 
@@ -79,6 +116,11 @@ class Prompt(Record, frozen=True, kw_only=True, tag="prompt"):
         ages_ns: How long each entity has been up and read without a break.
         precedents: Similar closed incidents.
         impact: What the evidence touches.
+        why: Why thought is asked where habit is not enough; empty for an agent's own question.
+        views: What the expert found already.
+        options: All that may be proposed.
+        tried: Workflows that already ran for this incident.
+        notes: Written knowledge that fits.
     """
 
     agent: str
@@ -92,6 +134,11 @@ class Prompt(Record, frozen=True, kw_only=True, tag="prompt"):
     ages_ns: dict[str, int] = msgspec.field(default_factory=dict)
     precedents: tuple[Precedent, ...] = ()
     impact: Impact = msgspec.field(default_factory=Impact)
+    why: str = ""
+    views: tuple[View, ...] = ()
+    options: tuple[Option, ...] = ()
+    tried: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def describe(symptom: Symptom, now_ns: int) -> Anomaly:

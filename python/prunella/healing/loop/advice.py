@@ -1,0 +1,83 @@
+"""An incident's diagnoses in; the proposals that count, and how a model's stands to the expert's.
+
+Two advisers, one desk. The expert speaks first and by itself. A model may agree, which makes the
+expert a little surer; it may differ, which makes a person look; it may know a remedy where the
+expert has none. What it cannot do is to overrule.
+"""
+
+import msgspec
+
+from prunella.healing.incident import Diagnosis, Proposal, Stance
+from prunella.healing.loop.book import Case
+
+LIFT_MAX = 0.15
+"""How much surer the expert gets when a model agrees. More would let a model that agrees with
+everything carry every guess over policy's lowest confidence."""
+RIVAL_WITHIN = 0.1
+"""Remedies whose confidences are nearer than this compete."""
+
+
+def by_model(diagnosis: Diagnosis) -> bool:
+    """Whether a model said so."""
+    return any(each.rule.startswith("model:") for each in diagnosis.hypotheses)
+
+
+def proposals_of(case: Case) -> tuple[Proposal, ...]:
+    """Advice for the present culprit, the surest first, each workflow and target once."""
+    return _merged(case, model=True)
+
+
+def experts_proposals(case: Case) -> tuple[Proposal, ...]:
+    """The same without what models say."""
+    return _merged(case, model=False)
+
+
+def alone(case: Case) -> frozenset[tuple[str, str]]:
+    """Workflow and target of what a model alone proposes."""
+    return frozenset((each.workflow, each.target) for each in proposals_of(case)) - frozenset(
+        (each.workflow, each.target) for each in experts_proposals(case)
+    )
+
+
+def _merged(case: Case, *, model: bool) -> tuple[Proposal, ...]:
+    found: dict[tuple[str, str], Proposal] = {}
+    for diagnosis in case.causes:
+        if by_model(diagnosis) or diagnosis.hypotheses[0].culprit != case.incident.culprit:
+            continue
+        for proposal in diagnosis.proposals:
+            key = (proposal.workflow, proposal.target)
+            if key not in found or proposal.confidence > found[key].confidence:
+                found[key] = proposal
+    for diagnosis in case.causes if model else ():
+        if by_model(diagnosis) and diagnosis.hypotheses[0].culprit == case.incident.culprit:
+            for proposal in diagnosis.proposals:
+                key = (proposal.workflow, proposal.target)
+                found[key] = _lifted(found[key], proposal) if key in found else proposal
+    return tuple(sorted(found.values(), key=lambda each: -each.confidence))
+
+
+def _lifted(expert: Proposal, model: Proposal) -> Proposal:
+    """The expert's own proposal, a little surer."""
+    surer = min(model.confidence, expert.confidence + LIFT_MAX)
+    return msgspec.structs.replace(expert, confidence=max(expert.confidence, surer))
+
+
+def compete(proposals: tuple[Proposal, ...]) -> bool:
+    """Whether two remedies are about equally sure."""
+    return len(proposals) > 1 and proposals[0].confidence - proposals[1].confidence < RIVAL_WITHIN
+
+
+def stance_of(case: Case, diagnosis: Diagnosis | None) -> Stance:
+    """How a model's diagnosis stands to what the expert says of the incident."""
+    if diagnosis is None:
+        return "abstains"
+    if diagnosis.hypotheses[0].culprit != case.incident.culprit:
+        return "differs"
+    expert = experts_proposals(case)
+    named = {(each.workflow, each.target) for each in diagnosis.proposals}
+    if not expert:
+        return "adds" if named else "agrees"
+    if compete(expert):
+        known = {(each.workflow, each.target) for each in expert}
+        return "agrees" if named and named <= known else "differs"
+    return "agrees" if (expert[0].workflow, expert[0].target) in named else "differs"
