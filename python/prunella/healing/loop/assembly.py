@@ -12,7 +12,7 @@ from prunella.healing.loop.approvals import Persons
 from prunella.healing.loop.book import Book
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
-from prunella.healing.loop.thought import Thinker, Thoughts
+from prunella.healing.loop.thought import Thinker
 from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import Executor, Pool, Table, Workflow, load_catalogue
 
@@ -78,17 +78,6 @@ def assemble(
     )
     orchestrator.attach(executor)
     if thinker is not None:
-        orchestrator.think(
-            Thoughts(
-                thinker=thinker,
-                reason=reason or ReasonSettings(),
-                settings=settings,
-                catalogue=workflows,
-                table=table,
-                book=orchestrator.book,
-                record=orchestrator.record,
-                take=orchestrator.take_thought,
-            )
-        )
+        orchestrator.think(thinker, reason or ReasonSettings(), workflows)
     orchestrator.resume(earlier, now_ns)
     return orchestrator

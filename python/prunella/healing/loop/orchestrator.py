@@ -48,7 +48,8 @@ from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Surveyor
-from prunella.healing.loop.thought import Thoughts
+from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
+from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import Executor, Run, Table, Workflow
 from prunella.telemetry import Reading
 
@@ -113,14 +114,25 @@ class Orchestrator:
         """Takes the executor, whose `write` is this orchestrator's `record`."""
         self._executor = executor
 
-    def think(self, thoughts: Thoughts) -> None:
+    def think(
+        self, thinker: Thinker, reason: ReasonSettings, catalogue: Mapping[str, Workflow]
+    ) -> None:
         """Takes who asks a model; without it the expert's word is the last."""
-        self._thoughts = thoughts
+        self._thoughts = Thoughts(
+            thinker=thinker,
+            reason=reason,
+            settings=self._settings,
+            catalogue=catalogue,
+            table=self._table,
+            book=self.book,
+            record=self.record,
+            take=self.take_thought,
+        )
 
     @property
-    def thoughts(self) -> Thoughts | None:
-        """Who asks a model; None when there is none to ask."""
-        return self._thoughts
+    def thought_counters(self) -> dict[str, int]:
+        """What was asked of models, and what came of it."""
+        return dict(NO_THOUGHTS if self._thoughts is None else self._thoughts.counters)
 
     @property
     def executor(self) -> Executor:

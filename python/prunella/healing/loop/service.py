@@ -101,9 +101,8 @@ class PlaneLoop:
             lines = [f'healing_incidents{{state="{name}"}} {n}' for name, n in states.items()]
             lines += [f"healing_{name}_total {n}" for name, n in plane.counters.items()]
             lines.append(f"healing_actions_last_hour {plane.book.actions_last_hour(now_ns)}")
-            if plane.thoughts is not None:
-                asked = plane.thoughts.counters
-                lines += [f"healing_thoughts_{name}_total {n}" for name, n in asked.items()]
+            asked = plane.thought_counters
+            lines += [f"healing_thoughts_{name}_total {n}" for name, n in asked.items()]
         lines.append(f"healing_malformed_total {self.malformed}")
         lines.append(f"healing_tick_seconds_max {self.tick_ns_max / 1e9:.6f}")
         return ("\n".join(lines) + "\n").encode()

@@ -50,6 +50,8 @@ ASKED_AGAIN_NS = 600_000_000_000
 PUZZLES_MAX = 64
 FACT_AGE_NS_MAX = 5_000_000_000
 FACTS_MAX = 256
+NO_THOUGHTS = {"asked": 0, "answered": 0, "by_model": 0, "differed": 0, "overdue": 0}
+"""What is counted, before anything was asked."""
 
 _WHY: dict[str, Why] = {
     RefusalReason.PROPOSALS_NONE: "no_remedy",
@@ -175,7 +177,7 @@ class Thoughts:
             )
             for each in catalogue.values()
         )
-        self.counters = {"asked": 0, "answered": 0, "by_model": 0, "differed": 0, "overdue": 0}
+        self.counters = dict(NO_THOUGHTS)
 
     def hold(self, case: Case, proposals: tuple[Proposal, ...], now_ns: int) -> bool:
         """Whether the decision waits for an opinion; asks for it where there is need of one."""
