@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from prunella.errors import ConfigError
-from prunella.telemetry.settings import Section, TelemetrySettings
 from prunella.healing.reason.settings import ReasonSettings
+from prunella.telemetry.settings import Section, TelemetrySettings
 from prunella.trading.market import positive
 from prunella.trading.runtime import STAGES, TradingSettings
 from prunella.trading.strategy import PythonStrategy
