@@ -1,6 +1,7 @@
 """A planned session in; a running stack whose agents and plane are the arm's out, and its end."""
 
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from prunella.cli.stack import prepare, service_command, start, undisturbed
 from prunella.config import AutonomySettings, HealingSettings, MarketSettings, Settings, save
 from prunella.evaluation.arm import ARMS
 from prunella.evaluation.arm.base import Arm
+from prunella.evaluation.injector.proxy import PathProxy
 from prunella.evaluation.stack import RunningStack
 from prunella.evaluation.trial.plan import PlannedSession
+from prunella.trading.venue import local_endpoint
 from prunella.values import Home
 
 
@@ -43,13 +46,19 @@ def trial_stack(planned: PlannedSession) -> Iterator[tuple[RunningStack, Path]]:
             module = ("-m", "prunella.cli.arm_service", name, str(home.root))
             return (sys.executable, *module, arm.name, str(planned.seed), truth)
 
-        stack = start(home, settings, lambda _component, _state: None, command)
+        path = _path(settings, planned)
         try:
-            yield stack, door
+            stack = start(home, settings, lambda _component, _state: None, command)
+            stack.path = path
+            try:
+                yield stack, door
+            finally:
+                with undisturbed():
+                    stack.close()
+                    stack.supervisor.stop()
         finally:
-            with undisturbed():
-                stack.close()
-                stack.supervisor.stop()
+            if path is not None:
+                path.close()
     finally:
         with undisturbed():
             shutil.rmtree(folder, ignore_errors=True)
@@ -57,10 +66,28 @@ def trial_stack(planned: PlannedSession) -> Iterator[tuple[RunningStack, Path]]:
 
 
 def _settings(arm: Arm, planned: PlannedSession) -> Settings:
-    """A demo's settings, its market by the session's seed, its plane as free as the arm is."""
+    """A demo's settings, the market by the session's seed; a plane that may act, or only look."""
     settings = demo_settings(MarketSettings(seed=planned.seed))
-    autonomy = "act" if arm.acts else "observe"
-    fields = {each.encode_name: autonomy for each in msgspec.structs.fields(AutonomySettings)}
-    return msgspec.structs.replace(
-        settings, healing=HealingSettings(autonomy=msgspec.convert(fields, AutonomySettings))
-    )
+    if "path" in planned.needs:
+        endpoints = {"primary": local_endpoint(_free_port())}
+        trading = msgspec.structs.replace(settings.trading, endpoints=endpoints)
+        settings = msgspec.structs.replace(settings, trading=trading)
+    if arm.acts:
+        return settings
+    fields = {each.encode_name: "observe" for each in msgspec.structs.fields(AutonomySettings)}
+    autonomy = msgspec.convert(fields, AutonomySettings)
+    return msgspec.structs.replace(settings, healing=HealingSettings(autonomy=autonomy))
+
+
+def _path(settings: Settings, planned: PlannedSession) -> PathProxy | None:
+    """The disturbed way to the primary exchange, where the session wants one."""
+    if "path" not in planned.needs:
+        return None
+    port = int(settings.trading.endpoints["primary"].rest_url.rpartition(":")[2])
+    return PathProxy(port, settings.ports()["exchange-primary"], seed=planned.seed)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

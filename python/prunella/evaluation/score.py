@@ -53,6 +53,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
         replied_ns: When the first act was answered that was carried out.
         cured_ns: When its probe became good for the last time.
         reason: Why it is in its state.
+        escalated: Whether a person was called at any time.
     """
 
     id: str
@@ -76,6 +77,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
     outcomes: tuple[str, ...] = ()
     state: IncidentState = IncidentState.OPEN
     reason: str = ""
+    escalated: bool = False
 
 
 class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +141,7 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
             incident.rule = ", ".join(decision.verdicts[-1].rules) if decision.verdicts else ""
         case IncidentMoved(state=state, reason=reason):
             incident.state, incident.reason = state, reason
+            incident.escalated = incident.escalated or state is IncidentState.ESCALATED
             if state is IncidentState.RESOLVED:
                 incident.resolved_ns = entry.ts_ns
         case _:

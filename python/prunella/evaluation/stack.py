@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import math
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import msgspec
 
 from prunella.bridge import Supervisor
 from prunella.errors import TargetUnavailableError, UsageError
+from prunella.evaluation.injector.proxy import PathProxy
 from prunella.healing.loop import HealingClient, IncidentView
 from prunella.telemetry.processes import Meter
 from prunella.values import Clock, Home
@@ -21,6 +23,7 @@ from prunella.values import Clock, Home
 _POLL_S = 0.01
 _HTTP_TIMEOUT_S = 0.5
 """A frozen process must not hold up the ones that answer."""
+PROBE_TIMEOUT_S = 1.5
 DELAY_WINDOW_NS = 500_000_000
 TRADES_WITHIN_S = 3.0
 """The strategies of a healthy stack send several orders a second in any market that moves."""
@@ -64,6 +67,7 @@ class RunningStack:
         self.supervisor = Supervisor(home)
         self.healing = HealingClient(home)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self.path: PathProxy | None = None
         self._meter = Meter(window_ns=DELAY_WINDOW_NS)
         self._grown: dict[str, tuple[int, int]] = {}
 
@@ -258,6 +262,7 @@ class RunningStack:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            cwd="/",
         )
         self._children[process.pid] = process
         return process.pid
@@ -270,8 +275,33 @@ class RunningStack:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
 
+    def round_trip_s(self) -> float:
+        """How long a small request takes to the primary venue and back, on the engine's own way.
+
+        Infinite when there is no answer in time.
+        """
+        port = self.path.port if self.path else self.ports["exchange-primary"]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
+        began_ns = self.clock.monotonic_ns()
+        try:
+            connection.request("GET", "/api/v3/time")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return math.inf
+        finally:
+            connection.close()
+        return (self.clock.monotonic_ns() - began_ns) / 1e9
+
+    def venue_answers(self, venue: str, status: int) -> int:
+        """How many order requests the venue has answered with this HTTP status so far."""
+        answers = self.get(f"exchange-{venue}", "/status") or {}
+        return int(answers.get("order_answers", {}).get(str(status), 0))
+
     def close(self) -> None:
         """Kills whatever the injector has started."""
+        if self.path is not None:
+            self.path.close()
+            self.path = None
         for process in self._children.values():
             process.kill()
             process.wait(timeout=5)

@@ -96,12 +96,21 @@ class Operations:
                 "orders_open": self._venue.orders_open,
                 "last_order": self._venue.last_order,
                 "order_requests_refused": self._order_requests_refused(),
+                "order_answers": self._order_answers(),
                 "clients": len(self._sockets),
                 "clients_dropped": self._venue.hub.dropped,
                 "speed": self._paces.speed,
                 "behaviour": self._path.behaviour,
             }
         )
+
+    def _order_answers(self) -> dict[int, int]:
+        """Answers to order requests since the start, by HTTP status."""
+        counts: dict[int, int] = {}
+        for (path, status), count in self._requests.items():
+            if path in ORDER_PATHS:
+                counts[status] = counts.get(status, 0) + count
+        return counts
 
     def _order_requests_refused(self) -> int:
         """Order requests that were answered 429 or 5xx since the start."""

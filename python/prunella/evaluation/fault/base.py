@@ -48,6 +48,7 @@ class Fault(ABC):
         fault_class: What a right diagnosis says; empty for a negative.
         workflows: Every remedy that counts as right; none: a person must be told.
         target: Whom the remedy acts on, where that is not the culprit.
+        escalates: The right remedy is bound to fail; after it, a person must be called.
         hold_s: How long a held fault or a negative lasts before it is reverted.
         severities: Those that it knows.
         needs: What the stack must be prepared with.
@@ -61,6 +62,7 @@ class Fault(ABC):
     fault_class: ClassVar[str] = ""
     workflows: ClassVar[frozenset[str]] = frozenset()
     target: ClassVar[str] = ""
+    escalates: ClassVar[bool] = False
     hold_s: ClassVar[float] = 0.0
     severities: ClassVar[tuple[Severity, ...]] = (2,)
     needs: ClassVar[frozenset[Need]] = frozenset()

@@ -1,6 +1,7 @@
 """Starts a busy process on the engine's core, with a higher priority where that is allowed."""
 
 import sys
+from typing import ClassVar
 
 from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
@@ -17,7 +18,6 @@ except OSError:
 while os.getppid() == parent:  # whoever started it and was killed leaves no hog behind
     pass
 """
-_NICE: dict[Severity, int] = {1: -5, 2: -10, 3: -15}
 DELAY_RATIO_MIN = 0.1
 """The engine's hot thread sleeps most of the time; without a hog it waits for its core for a
 hundredth of it."""
@@ -31,13 +31,14 @@ class CpuHog(Fault):
     domain = "cpu"
     fault_class = "cpu.contention"
     workflows = frozenset({"contain-cpu-offender"})
-    severities = (1, 2, 3)
+    severities: ClassVar[tuple[Severity, ...]] = (1, 2, 3)
+    nice: ClassVar[dict[Severity, int]] = {1: -5, 2: -10, 3: -15}
 
     def strike(self, stack: RunningStack, severity: Severity) -> Injection:
         """Starts it."""
         core = str(stack.engine_core())
         commanded_ns = stack.clock.now_ns()
-        pid = stack.spawn(sys.executable, "-S", "-c", _BURN, core, str(_NICE[severity]))
+        pid = stack.spawn(sys.executable, "-S", "-c", _BURN, core, str(self.nice[severity]))
         return Injection(commanded_ns=commanded_ns, pid=pid, culprit=f"pid:{pid}")
 
     def shows(self, stack: RunningStack, injection: Injection) -> bool:

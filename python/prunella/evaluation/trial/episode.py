@@ -99,7 +99,8 @@ class Examiner:
         if fault.kind == "negative":
             stack.pause(fault.hold_s)
             return 0
-        patient_s = pace.budget if fault.workflows else fault.hold_s
+        remedied = fault.workflows and not fault.escalates
+        patient_s = max(pace.budget, fault.hold_s) if remedied else fault.hold_s
         began_ns, since_ns, since_utc_ns = stack.clock.monotonic_ns(), 0, 0
         while True:
             now_ns = stack.clock.monotonic_ns()
@@ -111,7 +112,7 @@ class Examiner:
             waited_s = (now_ns - began_ns) / 1e9
             if gone and (fault.kind == "state" or waited_s >= fault.hold_s):
                 return since_utc_ns
-            if waited_s >= patient_s and not since_ns:
+            if waited_s >= patient_s and (not since_ns or not remedied):
                 return 0
             stack.pause(LOOK_S)
 

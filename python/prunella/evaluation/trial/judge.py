@@ -7,7 +7,7 @@ import msgspec
 from prunella.evaluation.fault import FAULTS
 from prunella.evaluation.score import IncidentFacts
 from prunella.evaluation.trial.records import Episode
-from prunella.healing.incident import IncidentState, Topology
+from prunella.healing.incident import Topology
 from prunella.healing.loop import local_stack
 
 _TOPOLOGY = Topology(local_stack().components)
@@ -97,14 +97,12 @@ def _about(facts: IncidentFacts, episode: Episode) -> bool:
 
 
 def _success(mine: Sequence[IncidentFacts], episode: Episode) -> bool:
-    """A remedy that is wanted must end the harm; where none is, a person must be told rightly."""
+    """A remedy that is wanted must end the harm; where none is, a person must be called."""
     fault = FAULTS[episode.wanted.fault]
-    if fault.workflows:
+    if fault.workflows and not fault.escalates:
         return episode.harmless_ns > 0
     return any(
-        each.culprit == episode.culprit
-        and each.fault_class == fault.fault_class
-        and each.state is not IncidentState.SUPPRESSED
+        each.culprit == episode.culprit and each.fault_class == fault.fault_class and each.escalated
         for each in mine
     )
 

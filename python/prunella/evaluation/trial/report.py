@@ -84,12 +84,12 @@ def _arms(report: TrialReport) -> Table:
     table.add_column("")
     for name in report.arms:
         table.add_column(name, justify="right")
-    for heading, cell in _ROWS.items():
+    for heading, cell in ROWS.items():
         table.add_row(heading, *(cell(arm) for arm in report.arms.values()))
     return table
 
 
-_ROWS: dict[str, Callable[[ArmScores], str]] = {
+ROWS: dict[str, Callable[[ArmScores], str]] = {
     "episodes": lambda a: f"{a.in_all.episodes}{_lost(a)}",
     "detection p50": lambda a: _time(a.in_all.detection.latency_ms, "p50"),
     "detection p95": lambda a: _time(a.in_all.detection.latency_ms, "p95"),

@@ -1,0 +1,42 @@
+"""A negative: a person halts trading for a few seconds and resumes it."""
+
+from prunella.control import Halt, Resume
+from prunella.control.client import SocketTarget
+from prunella.control.tokens import load_token
+from prunella.evaluation.fault.base import Fault, Injection, Severity
+from prunella.evaluation.stack import RunningStack
+
+WINDOW_S = 15
+
+
+class OperatorDrain(Fault):
+    """No order is sent because somebody wants it so; nothing is to be restarted for that."""
+
+    name = "operator-drain"
+    title = "trading halted by a person for a moment"
+    domain = "execution"
+    kind = "negative"
+    hold_s = 5.0
+
+    def strike(self, stack: RunningStack, severity: Severity) -> Injection:  # noqa: ARG002
+        """Halts."""
+        commanded_ns = stack.clock.now_ns()
+        stack.declare_maintenance("engine", seconds=WINDOW_S, reason="drain")
+        _engine(stack).apply(Halt(), actor="operator", reason="drain")
+        return Injection(commanded_ns=commanded_ns, culprit="")
+
+    def shows(self, stack: RunningStack, injection: Injection) -> bool:  # noqa: ARG002
+        """The engine says so."""
+        return bool((stack.get("engine", "/status") or {}).get("trading_state") == "halted")
+
+    def revert(self, stack: RunningStack, injection: Injection) -> None:  # noqa: ARG002
+        """Resumes."""
+        _engine(stack).apply(Resume(), actor="operator", reason="drained")
+
+
+def _engine(stack: RunningStack) -> SocketTarget:
+    return SocketTarget(
+        stack.home.socket("engine"),
+        token=load_token(stack.home.key("control.token")),
+        name="engine",
+    )
