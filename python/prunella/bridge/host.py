@@ -7,18 +7,20 @@ kernel's threads are never touched, whoever asks.
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from prunella.bridge.deeds import Deeds
 from prunella.bridge.supervisor import STACK_VARIABLE
 from prunella.control import Command, Pin, Renice, Reply, Stop
-from prunella.control.replies import Replies
 from prunella.errors import CommandUnsupportedError
 from prunella.values import Clock
 
 STACK_MARK = f"{STACK_VARIABLE}=".encode()
 _STAT_STATE, _STAT_PARENT, _STAT_START = 0, 1, 19
 _KTHREADD = 2
+_SIGNAL_S, _POLL_S = 1.0, 0.002
 
 
 class _RefusedError(Exception):
@@ -35,14 +37,17 @@ class HostTarget:
     Args:
         own_pids: Gives the pids of the stack's own processes, which are never touched.
         clock: The time.
+        deeds: Remembers what was done under which key, over crashes where it has a file.
     """
 
     name = "host"
 
-    def __init__(self, own_pids: Callable[[], set[int]], clock: Clock) -> None:
+    def __init__(
+        self, own_pids: Callable[[], set[int]], clock: Clock, deeds: Deeds | None = None
+    ) -> None:
         self._own_pids = own_pids
         self._clock = clock
-        self._replies = Replies()
+        self._deeds = deeds or Deeds()
 
     def apply(self, command: Command, *, actor: str, reason: str, key: str = "") -> Reply:  # noqa: ARG002  the kernel keeps no reasons
         """Carries out one command; the reply holds what it replaced.
@@ -50,21 +55,44 @@ class HostTarget:
         Raises:
             CommandUnsupportedError: Another command, or a process given by name.
         """
-        return self._replies.once(key, lambda: self._apply(command))
-
-    def _apply(self, command: Command) -> Reply:
         if not isinstance(command, Renice | Pin | Stop) or not command.pid:
             raise CommandUnsupportedError(f"the host cannot {type(command).__name__}")
+        return self._guarded(
+            lambda: self._deeds.once(
+                key,
+                lambda: self._look(command),
+                lambda before, again: self._apply(command, before, again=again),
+            )
+        )
+
+    def _look(self, command: Renice | Pin | Stop) -> dict[str, str]:
+        """The state that the command would replace."""
+        self._check(command.pid, command.start_ticks)
+        return _state(command)
+
+    def _apply(
+        self, command: Renice | Pin | Stop, before: dict[str, str], *, again: bool
+    ) -> Reply:
+        if not again and not _as_expected(command, before):
+            return Reply(
+                ok=False,
+                code="STATE_CHANGED",
+                message=f"pid {command.pid} is not as it was left: {before}",
+            )
+        self._check(command.pid, command.start_ticks)
+        _act(command)
+        return Reply(ok=True, replaced=before, at_ns=self._clock.now_ns())
+
+    def _guarded(self, act: Callable[[], Reply]) -> Reply:
+        """What the kernel or a check refuses is a reply, not an error."""
         try:
-            self._check(command.pid, command.start_ticks)
-            replaced = _act(command)
+            return act()
         except _RefusedError as refusal:
             return Reply(ok=False, code=refusal.code, message=str(refusal))
         except (ProcessLookupError, FileNotFoundError):
-            return Reply(ok=False, code="PROCESS_GONE", message=f"pid {command.pid} is gone")
+            return Reply(ok=False, code="PROCESS_GONE", message="the process is gone")
         except OSError as error:
             return Reply(ok=False, code="HOST_REFUSED", message=str(error))
-        return Reply(ok=True, replaced=replaced, at_ns=self._clock.now_ns())
 
     def _check(self, pid: int, start_ticks: int) -> None:
         """Refuses whatever is not exactly the foreign process that was meant."""
@@ -82,24 +110,54 @@ class HostTarget:
             )
 
 
-def _act(command: Renice | Pin | Stop) -> dict[str, str]:
-    """Does it and hands back what it replaced."""
+def _state(command: Renice | Pin | Stop) -> dict[str, str]:
+    """What the command is about, as it is now; text for each value."""
+    pid = command.pid
+    match command:
+        case Renice():
+            group = _autogroup(pid)
+            nice = str(os.getpriority(os.PRIO_PROCESS, pid))
+            return {"nice": nice} | ({"autogroup_nice": group} if group else {})
+        case Pin():
+            return {"cpus": ",".join(map(str, sorted(os.sched_getaffinity(pid))))}
+        case Stop():
+            return {"state": _stat(pid)[_STAT_STATE]}
+
+
+def _as_expected(command: Renice | Pin | Stop, before: dict[str, str]) -> bool:
+    """Whether the process is as whoever asks believes it to be."""
+    match command:
+        case Renice(expected=nice):
+            return not nice or before["nice"] == nice
+        case Pin(expected=cpus):
+            return not cpus or before["cpus"] == cpus
+        case Stop(undo=undo):
+            return not undo or before["state"] in "Tt"
+
+
+def _act(command: Renice | Pin | Stop) -> None:
     match command:
         case Renice(pid=pid, nice=nice):
-            before = os.getpriority(os.PRIO_PROCESS, pid)
             for thread in _threads(pid):
                 os.setpriority(os.PRIO_PROCESS, thread, nice)
-            group = _set_autogroup(pid, nice)
-            return {"nice": str(before)} | ({"autogroup_nice": group} if group else {})
+            if _autogroup(pid):
+                Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
         case Pin(pid=pid, cpus=cpus):
-            affinity = sorted(os.sched_getaffinity(pid))
             for thread in _threads(pid):
                 os.sched_setaffinity(thread, set(cpus))
-            return {"cpus": ",".join(map(str, affinity))}
         case Stop(pid=pid, undo=undo):
-            state = _stat(pid)[_STAT_STATE]
             os.kill(pid, signal.SIGCONT if undo else signal.SIGSTOP)
-            return {"state": state}
+            _await_stopped(pid, stopped=not undo)
+
+
+def _await_stopped(pid: int, *, stopped: bool) -> None:
+    """Waits until the signal has been taken: a process of lowest priority takes its time.
+
+    Answering before would let whoever looks next think that somebody else has let it go.
+    """
+    deadline = time.monotonic() + _SIGNAL_S
+    while (_stat(pid)[_STAT_STATE] in "Tt") is not stopped and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def _of_a_stack(pid: int) -> bool:
@@ -118,21 +176,20 @@ def _threads(pid: int) -> list[int]:
     return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
 
 
-def _set_autogroup(pid: int, nice: int) -> str:
-    """Sets the priority of the process's scheduling group and hands back the former one.
+def _autogroup(pid: int) -> str:
+    """The priority of the process's scheduling group; empty where it is not to be changed.
 
     With autogroups, the kernel shares a core between sessions first and between processes second,
     so that a nice value alone does nothing to a process of another session.
     """
     path = Path(f"/proc/{pid}/autogroup")
     try:
-        group, _, before = path.read_text(encoding="ascii").strip().rpartition(" nice ")
+        group, _, nice = path.read_text(encoding="ascii").strip().rpartition(" nice ")
         if Path("/proc/self/autogroup").read_text(encoding="ascii").startswith(f"{group} "):
             return ""  # our own group: slowing it down would slow the engine down
-        path.write_text(str(nice), encoding="ascii")
     except OSError:
         return ""  # a kernel without autogroups
-    return before
+    return nice
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,8 +1,8 @@
 """`SupervisordTarget`: restart and start commands in, supervised processes changed out."""
 
+from prunella.bridge.deeds import Deeds
 from prunella.bridge.supervisor import ProcessState, Supervisor
 from prunella.control import Command, Reply, Restart, Start, Stop
-from prunella.control.replies import Replies
 from prunella.errors import CommandUnsupportedError, UsageError
 from prunella.values import Clock
 
@@ -14,10 +14,10 @@ class SupervisordTarget:
 
     name = "supervisor"
 
-    def __init__(self, supervisor: Supervisor, clock: Clock) -> None:
+    def __init__(self, supervisor: Supervisor, clock: Clock, deeds: Deeds | None = None) -> None:
         self._supervisor = supervisor
         self._clock = clock
-        self._replies = Replies()
+        self._deeds = deeds or Deeds()
 
     def apply(self, command: Command, *, actor: str, reason: str, key: str = "") -> Reply:  # noqa: ARG002  supervisord keeps no reasons
         """Carries out one command; the reply holds the state and pid that it replaced.
@@ -26,28 +26,36 @@ class SupervisordTarget:
             TargetUnavailableError: supervisord does not answer.
             CommandUnsupportedError: Another command, or a process given by pid.
         """
-        return self._replies.once(key, lambda: self._apply(command))
-
-    def _apply(self, command: Command) -> Reply:
         if not isinstance(command, Restart | Start | Stop) or not command.process:
             raise CommandUnsupportedError(f"supervisord cannot {type(command).__name__}")
-        name = command.process
         try:
-            before = self._supervisor.state(name)
-            if isinstance(command, Stop) and not command.undo:
-                self._supervisor.stop_process(name)
-            else:
-                if isinstance(command, Restart) and before.state in _RUNNING:
-                    self._supervisor.stop_process(name)
-                self._supervisor.start_process(name)
-            after = self._supervisor.state(name)
+            return self._deeds.once(
+                key,
+                lambda: _replaced(self._supervisor.state(command.process)),
+                lambda before, again: self._apply(command, before, again=again),
+            )
         except UsageError as error:
             return Reply(ok=False, code="PROCESS_FAILED", message=str(error))
+
+    def _apply(
+        self, command: Restart | Start | Stop, before: dict[str, str], *, again: bool
+    ) -> Reply:
+        name = command.process
+        now = self._supervisor.state(name)
+        # An act that a crash of ours cut short may have happened: a new process shows that it did.
+        restarted = again and now.state in _RUNNING and str(now.pid) != before["pid"]
+        if isinstance(command, Stop) and not command.undo:
+            self._supervisor.stop_process(name)
+        elif not restarted:
+            if isinstance(command, Restart) and now.state in _RUNNING:
+                self._supervisor.stop_process(name)
+            self._supervisor.start_process(name)
+        after = self._supervisor.state(name)
         return Reply(
             ok=isinstance(command, Stop) or after.state in _RUNNING,
             code="OK" if isinstance(command, Stop) or after.state in _RUNNING else "PROCESS_FAILED",
             message=after.description,
-            replaced=_replaced(before),
+            replaced=before,
             at_ns=self._clock.now_ns(),
         )
 

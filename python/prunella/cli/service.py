@@ -240,7 +240,7 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     """
     import msgspec
 
-    from prunella.bridge import HostTarget, Supervisor, SupervisordTarget
+    from prunella.bridge import Deeds, HostTarget, Supervisor, SupervisordTarget
     from prunella.control.client import SocketTarget
     from prunella.control.tokens import load_token
     from prunella.healing.audit import read_trail
@@ -252,6 +252,9 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     bus = _connect(context)
     ledger = Ledger(context.home.ledger, load_private_key(context.home.key("ledger.key")))
     earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
+
+    def deeds(name: str) -> Deeds:
+        return Deeds(context.home.run / f"{name}.deeds")
 
     def own_pids() -> set[int]:
         return {state.pid for state in supervisor.states()} | {supervisor.pid()}
@@ -275,8 +278,8 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
                 token=load_token(context.home.key("control.token")),
                 name="engine",
             ),
-            "supervisor": SupervisordTarget(supervisor, context.clock),
-            "host": HostTarget(own_pids, context.clock),
+            "supervisor": SupervisordTarget(supervisor, context.clock, deeds("supervisor")),
+            "host": HostTarget(own_pids, context.clock, deeds("host")),
         },
         port=context.port,
         catalogue=catalogue,

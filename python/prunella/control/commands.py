@@ -164,19 +164,30 @@ class Stop(_Command, frozen=True, kw_only=True, tag="stop"):
 
 
 class Renice(_Command, frozen=True, kw_only=True, tag="renice"):
-    """Set a process's priority (-20 to 19); `start_ticks` guards against a reused pid."""
+    """Set a process's priority (-20 to 19); `start_ticks` guards against a reused pid.
+
+    Attributes:
+        expected: The priority that it must have now, empty: any; refused with `STATE_CHANGED` otherwise, so
+            that an undo never overwrites what somebody else has set since.
+    """
 
     pid: int
     start_ticks: int
     nice: int
+    expected: str = ""
 
 
 class Pin(_Command, frozen=True, kw_only=True, tag="pin"):
-    """Restrict a process to `cpus`; `start_ticks` guards against a reused pid."""
+    """Restrict a process to `cpus`; `start_ticks` guards against a reused pid.
+
+    Attributes:
+        expected: The processors that it must be restricted to now, such as `0,1`; empty: any.
+    """
 
     pid: int
     start_ticks: int
     cpus: tuple[int, ...]
+    expected: str = ""
 
 
 class SubmitOrder(_Command, frozen=True, kw_only=True, tag="submit_order"):

@@ -34,7 +34,10 @@ Phase = Literal[
 ]
 """Where a remediation stands; `following` waits until the way back is safe."""
 
-Outcome = Literal["cured", "rolled_back", "rollback_failed", "returned", "stayed", "return_failed"]
+Outcome = Literal[
+    "cured", "rolled_back", "rollback_failed", "returned", "stayed", "return_failed", "abandoned"
+]
+"""`abandoned`: left as it stood, because its workflow is not the one any more that was allowed."""
 
 
 class IncidentOpened(Record, frozen=True, kw_only=True, tag="incident.opened"):
@@ -164,6 +167,17 @@ class RunMoved(Record, frozen=True, kw_only=True, tag="run.moved"):
     reason: str = ""
 
 
+class RunHeld(Record, frozen=True, kw_only=True, tag="run.held"):
+    """A person stopped the plane, or works on the component: no step is begun until that ends.
+
+    Attributes:
+        reason: A refusal's code; empty when it goes on.
+    """
+
+    incident: str
+    reason: str
+
+
 class RunEnded(Record, frozen=True, kw_only=True, tag="run.ended"):
     """A remediation is over."""
 
@@ -236,6 +250,7 @@ Trail = (
     | StepReplied
     | ProbeRead
     | RunMoved
+    | RunHeld
     | RunEnded
     | WindowOpened
     | WindowClosed
@@ -245,7 +260,14 @@ Trail = (
     | ThoughtAnswered
 )
 RunRecord = (
-    RunStarted | StepIntended | StepUnanswered | StepReplied | ProbeRead | RunMoved | RunEnded
+    RunStarted
+    | StepIntended
+    | StepUnanswered
+    | StepReplied
+    | ProbeRead
+    | RunMoved
+    | RunHeld
+    | RunEnded
 )
 
 

@@ -75,6 +75,7 @@ def assemble(
         table=table,
         write=orchestrator.record,
         pool=pool,
+        hold=orchestrator.hold,
     )
     orchestrator.attach(executor)
     if thinker is not None:

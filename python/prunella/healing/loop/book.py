@@ -31,6 +31,7 @@ from prunella.healing.incident.trail import (
     ProposalJudged,
     Role,
     RunEnded,
+    RunHeld,
     RunMoved,
     RunStarted,
     StepIntended,
@@ -364,6 +365,8 @@ def _fold_run(case: Case, record: Trail, seq: int, at_ns: int) -> str:
         case RunMoved():
             case.following = record.phase in {"following", "returning", "confirming", "repeating"}
             text = f"{record.phase} {record.step}: {record.reason}"
+        case RunHeld():
+            text = f"held: {record.reason}" if record.reason else "goes on"
         case RunEnded():
             case.following, case.outcome = False, record.outcome
             text = f"{record.workflow}: {record.outcome} {record.reason}".strip()

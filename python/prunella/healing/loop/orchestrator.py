@@ -64,6 +64,7 @@ REMINDER_NS = 3_000_000_000
 """An agent repeats an open diagnosis every 2 s; who is silent for longer sees it no more."""
 
 _S = IncidentState
+_NO_WAY_BACK = frozenset({"return_failed", "abandoned"})
 _TOO_EARLY = frozenset({RefusalReason.PRECONDITION_UNMET, RefusalReason.PARAMETERS_INVALID})
 
 
@@ -238,6 +239,16 @@ class Orchestrator:
         )
         self.record(given, now_ns)
         return given
+
+    def hold(self, run: Run, now_ns: int) -> str:
+        """Why no step of a run under way may be begun now; empty when one may be."""
+        if self.book.frozen:
+            return RefusalReason.PLANE_FROZEN
+        case = self.book.cases.get(run.incident)
+        concerned = {run.started.target, case.incident.culprit if case else ""}
+        if concerned & self.book.maintenance(now_ns):
+            return RefusalReason.MAINTENANCE_WINDOW_OPEN
+        return ""
 
     # The ledger -----------------------------------------------------------------------------
 
@@ -517,7 +528,9 @@ class Orchestrator:
                 self._move(case, _S.DECIDING, f"{run.started.workflow} did not help", now_ns)
             elif run.ended == "rollback_failed":
                 self._move(case, _S.ESCALATED, "could not be undone", now_ns)
-        elif state is _S.RESOLVED and run.ended == "return_failed" and case.reason != "way back":
+            elif run.ended == "abandoned":
+                self._move(case, _S.ESCALATED, "its workflow changed in the middle", now_ns)
+        elif state is _S.RESOLVED and run.ended in _NO_WAY_BACK and case.reason != "way back":
             self._move(case, _S.ESCALATED, "way back", now_ns)
 
     def _move(self, case: Case, state: IncidentState, reason: str, now_ns: int) -> None:

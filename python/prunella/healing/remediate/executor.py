@@ -27,6 +27,7 @@ from prunella.healing.incident.trail import (
     Phase,
     ProbeRead,
     RunEnded,
+    RunHeld,
     RunMoved,
     RunRecord,
     RunStarted,
@@ -41,6 +42,7 @@ from prunella.healing.remediate.probe import Probe, Sight, baseline_of, look
 from prunella.healing.remediate.run import LEGS, Run
 from prunella.healing.remediate.table import Table
 from prunella.healing.remediate.workflow import (
+    Step,
     Workflow,
     build_command,
     decode_command,
@@ -83,6 +85,15 @@ Write = Callable[[Trail, int], int]
 """Appends to the ledger and gives the sequence number; when it raises, nothing is done."""
 
 
+Hold = Callable[[Run, int], str]
+"""Why no step of a run may be begun now (a refusal's code), or empty text."""
+
+STATE_CHANGED = "STATE_CHANGED"
+"""Somebody else has changed since what a step had set: it is theirs now, and is not undone."""
+NOTHING_CHANGED = "NOTHING_CHANGED"
+"""The step had found everything as it wanted it: there is nothing of ours to undo."""
+
+
 class Executor:
     """Carries out workflows that policy allowed."""
 
@@ -95,6 +106,7 @@ class Executor:
         table: Table,
         write: Write,
         pool: Pool,
+        hold: Hold = lambda _run, _now_ns: "",
     ) -> None:
         self._catalogue = catalogue
         self._targets = targets
@@ -102,6 +114,7 @@ class Executor:
         self._table = table
         self._write = write
         self._pool = pool
+        self._hold = hold
         self._volatile: dict[tuple[str, str], _Volatile] = {}
         self.runs: dict[tuple[str, str], Run] = {}
 
@@ -167,6 +180,10 @@ class Executor:
             )
             if run.pending is not None:
                 self._state(run).resumed_ns = now_ns
+            workflow = self._catalogue.get(run.started.workflow)
+            if workflow is None or workflow.sha256 != run.started.workflow_sha256:
+                # Its steps and their inverses may be others now than those that were allowed.
+                self._end(run, "abandoned", now_ns, "WORKFLOW_CHANGED")
 
     def tick(self, now_ns: int) -> None:
         """Takes every step that is due."""
@@ -186,6 +203,9 @@ class Executor:
 
     def _advance(self, run: Run, now_ns: int) -> None:
         """One move of a leg: collect an answer, ask again, or ask the next one."""
+        calling = run.pending is not None and self._state(run).call is not None
+        if not calling and self._is_held(run, now_ns):
+            return
         if run.pending is not None:
             self._await_answer(run, run.pending, now_ns)
             return
@@ -196,6 +216,11 @@ class Executor:
             return
         workflow = self._workflow(run)
         definition = workflow.steps[step]
+        if leg in {"undo", "return"} and self._changed_since(run, definition, now_ns):
+            intent = self._intend(run, leg, step, {"type": definition.action}, now_ns)
+            message = "things are not as this step left them: somebody changed them since"
+            self._reply(run, intent, _refusal(STATE_CHANGED, message), now_ns)
+            return
         action, arguments = definition.action, definition.arguments
         values = self._values(run)
         if leg in {"undo", "return"}:
@@ -211,8 +236,26 @@ class Executor:
             intent = self._intend(run, leg, step, {"type": action}, now_ns)
             self._reply(run, intent, _refusal("COMMAND_INCOMPLETE", str(error)), now_ns)
             return
-        self._intend(run, leg, step, command, now_ns)
+        asked = run.commands.get(("do", step), {})
+        intent = self._intend(run, leg, step, command, now_ns)
+        if leg in {"undo", "return"} and _same_state(command, asked):
+            self._reply(run, intent, Reply(ok=True, code=NOTHING_CHANGED), now_ns)
+            return
         self._ask(run, now_ns)
+
+    def _is_held(self, run: Run, now_ns: int) -> bool:
+        """Whether a person's word keeps the run from beginning a step; written down once."""
+        why = self._hold(run, now_ns)
+        if why != run.held:
+            self._put(RunHeld(incident=run.incident, reason=why), now_ns)
+        return bool(why)
+
+    def _changed_since(self, run: Run, step: Step, now_ns: int) -> bool:
+        """Whether readings show that somebody has changed what the step had set."""
+        if step.still is None:
+            return False
+        probe = Probe(conditions=(fill_condition(step.still, self._values(run)),), timeout_ns=1)
+        return self._look(run, probe, 0, now_ns).good is False
 
     def _intend(
         self, run: Run, leg: Leg, step: int, command: dict[str, Any], now_ns: int
@@ -348,19 +391,22 @@ class Executor:
         elif leg == "do" and step + 1 < len(workflow.steps):
             self._move(run, "acting", now_ns, step=step + 1, reason=code)
         # A refused last rung (an offender that is gone, say): the probe tells whether it matters.
-        elif leg == "return":
+        elif leg == "return" and code != STATE_CHANGED:
             self._move(run, "repeating", now_ns, reason=code)
 
     def _finish_leg(self, run: Run, leg: Leg, now_ns: int) -> None:
         """All steps of a leg are answered."""
         workflow = self._workflow(run)
-        bad = [each for (way, _), each in run.replies.items() if way == leg and not each.ok]
+        told = [each for (way, _), each in run.replies.items() if way == leg]
+        bad = [each for each in told if not each.ok and each.code != STATE_CHANGED]
         why = "; ".join(f"step {each.step}: {each.code}" for each in bad)
         if leg == "do":
             last = run.step if workflow.order == "until_verified" else len(workflow.steps) - 1
             self._move(run, "verifying", now_ns, step=last)
         elif leg == "undo":
             self._end(run, "rollback_failed" if bad else "rolled_back", now_ns, why)
+        elif leg == "return" and any(each.code == STATE_CHANGED for each in told):
+            self._end(run, "stayed", now_ns, STATE_CHANGED)
         elif leg == "return":
             self._move(run, "confirming", now_ns)
         else:
@@ -482,6 +528,15 @@ class Executor:
         ended = [key for key, run in self.runs.items() if run.ended is not None]
         for key in ended[: max(0, len(self.runs) - RUNS_KEPT)]:
             del self.runs[key], self._volatile[key]
+
+
+def _same_state(inverse: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether undoing would ask for what the step itself had asked for."""
+
+    def bare(command: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in command.items() if name != "expected"}
+
+    return bare(inverse) == bare(asked)
 
 
 def _refusal(code: str, message: str) -> Reply:

@@ -5,6 +5,7 @@ its process is the same run when the records are folded again.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from prunella.errors import InvariantError
 from prunella.healing.incident.trail import (
@@ -13,6 +14,7 @@ from prunella.healing.incident.trail import (
     Phase,
     ProbeRead,
     RunEnded,
+    RunHeld,
     RunMoved,
     RunRecord,
     RunStarted,
@@ -43,10 +45,12 @@ class Run:
         pending: An intent without its reply: the act may have happened.
         attempts: How often the pending act was asked.
         replies: Replies by leg and step.
+        commands: What was asked, by leg and step.
         ended: How it ended, once it did.
         ended_ns: When.
         acted_ns: When the last act took effect; probes look at nothing before.
         proof: What the probe saw when the goal had held for its time.
+        held: Why no step is begun now; empty when one may be.
     """
 
     started: RunStarted
@@ -57,10 +61,12 @@ class Run:
     pending: StepIntended | None = None
     attempts: int = 0
     replies: dict[tuple[Leg, int], StepReplied] = field(default_factory=dict)
+    commands: dict[tuple[Leg, int], dict[str, Any]] = field(default_factory=dict)
     ended: Outcome | None = None
     ended_ns: int = 0
     acted_ns: int = 0
     proof: tuple[str, ...] = ()
+    held: str = ""
 
     @property
     def incident(self) -> str:
@@ -93,6 +99,7 @@ class Run:
             case StepIntended():
                 self.pending = record
                 self.attempts = 1
+                self.commands[record.leg, record.step] = record.command
             case StepUnanswered():
                 self.attempts = record.attempt + 1
             case StepReplied():
@@ -101,6 +108,8 @@ class Run:
                 self.proof = record.seen
             case RunMoved():
                 self.phase, self.step, self.phase_ns = record.phase, record.step, at_ns
+            case RunHeld():
+                self.held = record.reason
             case RunEnded():
                 self.ended, self.ended_ns = record.outcome, at_ns
             case RunStarted():

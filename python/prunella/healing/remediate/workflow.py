@@ -60,6 +60,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         inverse: How to undo it. A step without one says why in `final_because`.
         final_because: Why there is nothing to undo.
         already: Shows that an unanswered act did happen (asked before asking again).
+        still: Shows that things are as this step left them. When they are not, somebody has
+            changed them since, and the step is not undone.
     """
 
     action: str
@@ -68,6 +70,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     inverse: Inverse | None = None
     final_because: str = ""
     already: Condition | None = None
+    still: Condition | None = None
 
 
 class Afterwards(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,9 +143,9 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             found.append(self.preconditions)
         if self.afterwards:
             found += [self.afterwards.when, self.afterwards.verify]
-        already = tuple(each.already for each in self.steps if each.already)
-        if already:
-            found.append(Probe(conditions=already, timeout_ns=1))
+        shown = [each for step in self.steps for each in (step.already, step.still) if each]
+        if shown:
+            found.append(Probe(conditions=tuple(shown), timeout_ns=1))
         return tuple(found)
 
     @property
@@ -219,6 +222,8 @@ class _Checker:
             )
         if step.already:
             self._check_condition(f"{field}.already", step.already)
+        if step.still:
+            self._check_condition(f"{field}.still", step.still)
 
     def _check_command(
         self,
