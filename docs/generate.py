@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect as types
 from prunella import errors
-from prunella.config import Settings
+from prunella.config import AutonomySettings, Settings
 from prunella.healing.decide import reasons
+from prunella.healing.remediate import load_catalogue
 from prunella.indicators import arrays
 from prunella.telemetry import DOMAINS
 from prunella.telemetry.catalogue import METRICS
@@ -103,6 +104,17 @@ Source: `python/prunella/trading/venue/catalogue.py`.
 """
 
 
+REMEDIES = """# Remedies
+
+Each workflow is a file: which faults it cures, what our own readings must show before, its steps
+with their inverses, what proves that the goal is reached, and how often it may run. *Undone*: its
+steps are taken back when the goal is not reached, unless somebody has changed since what they set.
+
+Source: `python/prunella/healing/remediate/workflows/`.
+
+"""
+
+
 class Own(NamedTuple):
     """A metric that a process tells of itself, for people; no agent looks at it."""
 
@@ -163,6 +175,7 @@ def pages() -> dict[str, str]:
         "indicators.md": indicator_page(),
         "metrics.md": metrics(),
         "refusals.md": refusals(),
+        "remedies.md": remedies(),
         "settings.md": settings(),
         "venues.md": venues(),
     }
@@ -192,6 +205,33 @@ def refusals() -> str:
             )
             for reason in reasons.RefusalReason
         ),
+    )
+
+
+def remedies() -> str:
+    """Fault class to workflow, then every workflow."""
+    workflows = load_catalogue()
+    autonomy = AutonomySettings().by_workflow()
+    cures: dict[str, list[str]] = {}
+    for name, each in workflows.items():
+        for cause in each.causes:
+            cures.setdefault(cause, []).append(f"[{name}](../runbooks/{name}.md)")
+    causes = [(f"`{cause}`", ", ".join(cures[cause])) for cause in sorted(cures)]
+    rows = [
+        (
+            f"[{name}](../runbooks/{name}.md)",
+            each.summary,
+            ", ".join(f"`{step.action}` ({step.through})" for step in each.steps),
+            "yes" if any(step.inverse for step in each.steps) else "no",
+            ", ".join(each.blast_radius),
+            f"{each.limits.per_hour} / {each.limits.per_day}",
+            f"`{autonomy[name]}`",
+        )
+        for name, each in workflows.items()
+    ]
+    headings = ("workflow", "what it does", "steps", "undone", "touches", "hour / day", "autonomy")
+    return (
+        NOTE + REMEDIES + table(("fault class", "cured by"), causes) + "\n" + table(headings, rows)
     )
 
 

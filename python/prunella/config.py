@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from prunella.bridge import NetworkPath
 from prunella.errors import ConfigError
 from prunella.healing.reason.settings import ReasonSettings
 from prunella.telemetry.settings import Section, TelemetrySettings
@@ -121,12 +123,38 @@ class AutonomySettings(Section, frozen=True, rename="kebab"):
         reroute_to_backup_venue: Switching to the backup venue, and back.
         contain_cpu_offender: Lowering, pinning or stopping a stranger that takes the processor.
         back_off_and_shed: Sending fewer orders for a while to a venue that answers with errors.
+        reload_last_good_configuration: Putting back settings that the stack was up with.
+        failover_to_standby: Handing over to the standby.
+        resync_book: Making a venue's book anew.
+        reset_connections: Cutting connections to a venue that hang.
+        cancel_and_reconcile: Taking working orders back and comparing books.
+        move_to_other_cores: Letting a process of ours run on other processors.
+        relieve_memory: Restarting a process that leaks before memory is gone.
+        drop_caches: Letting the kernel let go of cached pages.
+        move_journal_segments: Moving full journal segments to the spare storage.
+        shape_traffic: Limiting what strangers send.
+        switch_network_path: Sending packets another way.
+        open_breaker: Sending nothing more to a venue that mistreats orders.
+        fence_on_clock_error: Only reducing positions while the clock is wrong.
     """
 
     restart_with_warm_up: Autonomy = "auto"
     reroute_to_backup_venue: Autonomy = "auto"
     contain_cpu_offender: Autonomy = "auto"
     back_off_and_shed: Autonomy = "auto"
+    reload_last_good_configuration: Autonomy = "approve"
+    failover_to_standby: Autonomy = "approve"
+    resync_book: Autonomy = "auto"
+    reset_connections: Autonomy = "auto"
+    cancel_and_reconcile: Autonomy = "auto"
+    move_to_other_cores: Autonomy = "auto"
+    relieve_memory: Autonomy = "auto"
+    drop_caches: Autonomy = "auto"
+    move_journal_segments: Autonomy = "auto"
+    shape_traffic: Autonomy = "auto"
+    switch_network_path: Autonomy = "auto"
+    open_breaker: Autonomy = "approve"
+    fence_on_clock_error: Autonomy = "auto"
 
     def by_workflow(self) -> dict[str, Autonomy]:
         """The same by the workflows' catalogue names."""
@@ -146,6 +174,9 @@ class HealingSettings(Section, frozen=True):
         actions_per_day: How many in a day.
         repeats_per_hour: How often one workflow may run for one cause (class of fault and culprit)
             in an hour; beyond it a person is asked.
+        spare_storage: A folder on another file system, where full journal segments may go; empty:
+            there is none.
+        paths: Ways to the venues by name, the usual one first; two make a choice.
         autonomy: Per workflow.
         reason: Which language models are asked where the expert does not know; none by default.
     """
@@ -156,6 +187,8 @@ class HealingSettings(Section, frozen=True):
     actions_per_hour: int = 30
     actions_per_day: int = 200
     repeats_per_hour: int = 6
+    spare_storage: str = ""
+    paths: dict[str, NetworkPath] = msgspec.field(default_factory=dict)
     autonomy: AutonomySettings = msgspec.field(default_factory=AutonomySettings)
     reason: ReasonSettings = msgspec.field(default_factory=ReasonSettings)
 
@@ -197,6 +230,20 @@ class Settings(Section, frozen=True):
             name: self.trading.endpoints.get(name) or local_endpoint(ports[f"exchange-{name}"])
             for name in self.trading.venues
         }
+
+    def venue_addresses(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Host and port of every connection to each venue."""
+        found = {}
+        ports = {"https": 443, "wss": 443}
+        for name, each in self.endpoints().items():
+            urls = [urlsplit(url) for url in (each.rest_url, each.stream_url, each.ws_api_url)]
+            addresses = {
+                (url.hostname, url.port or ports.get(url.scheme, 80))
+                for url in urls
+                if url.hostname
+            }
+            found[name] = tuple(sorted(addresses))
+        return found
 
 
 def load(path: Path) -> Settings:

@@ -58,7 +58,7 @@ class Life:
         self.ledger = ledger = Ledger(folder / "ledger", KEY)
         deeds = Deeds(folder / "host.deeds")
         ledger.append = bomb.around(ledger.append)  # type: ignore[method-assign]
-        deeds._write = bomb.around(deeds._write)  # type: ignore[method-assign]  # noqa: SLF001
+        deeds._write = bomb.around(deeds._write)  # type: ignore[method-assign]
         earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(folder / "ledger")]
         self.now_ns = max([at_ns for _, at_ns, _ in earlier], default=1_000 * SECOND)
         self.stack = Stack(now_ns=self.now_ns)

@@ -1,4 +1,4 @@
-"""Between steps: a person's word holds, others' changes stay, another workflow is not gone on with."""
+"""Between steps: a person's word holds, others' changes stay, a changed workflow stops."""
 
 from typing import Any
 
@@ -128,3 +128,24 @@ def test_step_that_changed_nothing_is_not_undone() -> None:
     replies = [(each.leg, each.code) for each in rig.ledger.records("run.reply")]
     assert ("undo", "NOTHING_CHANGED") in replies
     assert rig.acts().count("Renice") == 1
+
+
+def test_remedy_that_this_machine_cannot_carry_out_is_refused_before_anything_is_done() -> None:
+    """No standby, no second path: said plainly, and nobody is asked to sign for it."""
+    rig = Rig()
+    rig.run(3)
+    rig.stack.kill("engine")
+    rig.run(0.2)
+    rig.advise(
+        agent="agent-execution",
+        fault="engine.lost",
+        culprit="engine",
+        workflow="failover-to-standby",
+    )
+    rig.run(4)
+    (verdict,) = rig.ledger.records("decision.verdict")
+    assert verdict.verdict.reason == "NOT_POSSIBLE_HERE"
+    assert verdict.verdict.note == "not possible here: there is no standby"
+    assert rig.state() is IncidentState.ESCALATED
+    assert rig.plane.approvals.waiting(rig.stack.now_ns) == ()
+    assert rig.acts() == []

@@ -73,7 +73,7 @@ def test_act_lost_in_a_crash_is_repeated_with_the_state_it_had_found(tmp_path: P
     """The world has changed by our own lost act: it is not taken for what was there before."""
     file, world = tmp_path / "deeds", {"nice": "3"}
 
-    def die(before: dict[str, str], again: bool) -> Reply:  # noqa: FBT001
+    def die(before: dict[str, str], again: bool) -> Reply:
         assert (before, again) == ({"nice": "3"}, False)
         world["nice"] = "19"
         raise KeyboardInterrupt
@@ -81,7 +81,7 @@ def test_act_lost_in_a_crash_is_repeated_with_the_state_it_had_found(tmp_path: P
     with pytest.raises(KeyboardInterrupt):
         Deeds(file).once("k", lambda: dict(world), die)
 
-    def act(before: dict[str, str], again: bool) -> Reply:  # noqa: FBT001
+    def act(before: dict[str, str], again: bool) -> Reply:
         assert again
         return Reply(ok=True, replaced=before)
 
@@ -99,7 +99,7 @@ def test_torn_last_line_is_as_if_never_written(tmp_path: Path) -> None:
     file.write_bytes(text[:-9])
     seen: list[bool] = []
 
-    def act(before: dict[str, str], again: bool) -> Reply:  # noqa: FBT001
+    def act(before: dict[str, str], again: bool) -> Reply:
         seen.append(again)
         return Reply(ok=True, replaced=before)
 

@@ -10,29 +10,26 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
+
+import msgspec
 
 from prunella.bridge.deeds import Deeds
+from prunella.bridge.keyed import KeyedTarget, RefusedError
 from prunella.bridge.supervisor import STACK_VARIABLE
-from prunella.control import Command, Pin, Renice, Reply, Stop
+from prunella.control import Command, DropCaches, Pin, Renice, Reply, Stop
 from prunella.errors import CommandUnsupportedError
 from prunella.values import Clock
 
 STACK_MARK = f"{STACK_VARIABLE}=".encode()
 _STAT_STATE, _STAT_PARENT, _STAT_START = 0, 1, 19
 _KTHREADD = 2
+_DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 _SIGNAL_S, _POLL_S = 1.0, 0.002
 
 
-class _RefusedError(Exception):
-    """The command may not be carried out on this process."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class HostTarget:
-    """Carries out `Renice`, `Pin` and `Stop` (by pid) on this host.
+class HostTarget(KeyedTarget):
+    """Carries out `Renice`, `Pin`, `Stop` (by pid) and `DropCaches` on this host.
 
     Args:
         own_pids: Gives the pids of the stack's own processes, which are never touched.
@@ -41,70 +38,64 @@ class HostTarget:
     """
 
     name = "host"
+    commands: ClassVar = (Renice, Pin, Stop, DropCaches)
+    expects: ClassVar = {Renice: "nice", Pin: "cpus"}
 
     def __init__(
         self, own_pids: Callable[[], set[int]], clock: Clock, deeds: Deeds | None = None
     ) -> None:
+        super().__init__(clock, deeds)
         self._own_pids = own_pids
-        self._clock = clock
-        self._deeds = deeds or Deeds()
 
-    def apply(self, command: Command, *, actor: str, reason: str, key: str = "") -> Reply:  # noqa: ARG002  the kernel keeps no reasons
+    def why_not(self, command: type[msgspec.Struct]) -> str:
+        """Why this host cannot do it."""
+        if command is DropCaches and not os.access(_DROP_CACHES, os.W_OK):
+            return f"{_DROP_CACHES} cannot be written; it needs root"
+        return ""
+
+    def apply(self, command: Command, *, actor: str, reason: str, key: str = "") -> Reply:
         """Carries out one command; the reply holds what it replaced.
 
         Raises:
             CommandUnsupportedError: Another command, or a process given by name.
         """
-        if not isinstance(command, Renice | Pin | Stop) or not command.pid:
-            raise CommandUnsupportedError(f"the host cannot {type(command).__name__}")
-        return self._guarded(
-            lambda: self._deeds.once(
-                key,
-                lambda: self._look(command),
-                lambda before, again: self._apply(command, before, again=again),
-            )
-        )
+        if isinstance(command, Renice | Pin | Stop) and not command.pid:
+            raise CommandUnsupportedError(f"the host cannot {type(command).__name__} by name")
+        return super().apply(command, actor=actor, reason=reason, key=key)
 
-    def _look(self, command: Renice | Pin | Stop) -> dict[str, str]:
+    def look(self, command: Command) -> dict[str, str]:
         """The state that the command would replace."""
+        if isinstance(command, DropCaches):
+            return {"cached_kb": str(_cached_kb())}
+        if not isinstance(command, Renice | Pin | Stop):
+            raise CommandUnsupportedError(f"the host cannot {type(command).__name__}")
         self._check(command.pid, command.start_ticks)
-        return _state(command)
+        before = _state(command)
+        if isinstance(command, Stop) and command.undo and before["state"] not in "Tt":
+            raise RefusedError("STATE_CHANGED", f"pid {command.pid} is not stopped any more")
+        return before
 
-    def _apply(
-        self, command: Renice | Pin | Stop, before: dict[str, str], *, again: bool
-    ) -> Reply:
-        if not again and not _as_expected(command, before):
-            return Reply(
-                ok=False,
-                code="STATE_CHANGED",
-                message=f"pid {command.pid} is not as it was left: {before}",
-            )
-        self._check(command.pid, command.start_ticks)
-        _act(command)
-        return Reply(ok=True, replaced=before, at_ns=self._clock.now_ns())
-
-    def _guarded(self, act: Callable[[], Reply]) -> Reply:
-        """What the kernel or a check refuses is a reply, not an error."""
-        try:
-            return act()
-        except _RefusedError as refusal:
-            return Reply(ok=False, code=refusal.code, message=str(refusal))
-        except (ProcessLookupError, FileNotFoundError):
-            return Reply(ok=False, code="PROCESS_GONE", message="the process is gone")
-        except OSError as error:
-            return Reply(ok=False, code="HOST_REFUSED", message=str(error))
+    def act(self, command: Command, before: dict[str, str]) -> None:
+        """Does it."""
+        del before
+        if isinstance(command, DropCaches):
+            os.sync()
+            _DROP_CACHES.write_text("1", encoding="ascii")
+        elif isinstance(command, Renice | Pin | Stop):
+            self._check(command.pid, command.start_ticks)
+            _act(command)
 
     def _check(self, pid: int, start_ticks: int) -> None:
         """Refuses whatever is not exactly the foreign process that was meant."""
         if pid <= _KTHREADD or pid == os.getpid() or pid in self._own_pids():
-            raise _RefusedError("PROCESS_PROTECTED", f"pid {pid} is ours or the system's")
+            raise RefusedError("PROCESS_PROTECTED", f"pid {pid} is ours or the system's")
         fields = _stat(pid)
         if int(fields[_STAT_PARENT]) == _KTHREADD:
-            raise _RefusedError("PROCESS_PROTECTED", f"pid {pid} is a thread of the kernel")
+            raise RefusedError("PROCESS_PROTECTED", f"pid {pid} is a thread of the kernel")
         if _of_a_stack(pid):
-            raise _RefusedError("PROCESS_PROTECTED", f"pid {pid} belongs to a stack of Prunella")
+            raise RefusedError("PROCESS_PROTECTED", f"pid {pid} belongs to a stack of Prunella")
         if int(fields[_STAT_START]) != start_ticks:
-            raise _RefusedError(
+            raise RefusedError(
                 "PROCESS_CHANGED",
                 f"pid {pid} started at tick {fields[_STAT_START]}, the evidence says {start_ticks}",
             )
@@ -124,15 +115,12 @@ def _state(command: Renice | Pin | Stop) -> dict[str, str]:
             return {"state": _stat(pid)[_STAT_STATE]}
 
 
-def _as_expected(command: Renice | Pin | Stop, before: dict[str, str]) -> bool:
-    """Whether the process is as whoever asks believes it to be."""
-    match command:
-        case Renice(expected=nice):
-            return not nice or before["nice"] == nice
-        case Pin(expected=cpus):
-            return not cpus or before["cpus"] == cpus
-        case Stop(undo=undo):
-            return not undo or before["state"] in "Tt"
+def _cached_kb() -> int:
+    """Kilobytes of file pages that the kernel keeps."""
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("Cached:"):
+            return int(line.split()[1])
+    return 0
 
 
 def _act(command: Renice | Pin | Stop) -> None:

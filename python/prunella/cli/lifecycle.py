@@ -61,6 +61,9 @@ def bring_up(
             console.print(f"  {component:18} {state}")
 
     start(home, settings, tell)
+    # The whole stack is up with these: what a remedy may go back to.
+    home.good_settings.write_bytes(home.settings.read_bytes())
+    home.good_settings.chmod(0o600)
     show_status(home, console=console, json_output=json_output)
 
 

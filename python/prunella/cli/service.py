@@ -240,7 +240,14 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     """
     import msgspec
 
-    from prunella.bridge import Deeds, HostTarget, Supervisor, SupervisordTarget
+    from prunella.bridge import (
+        Deeds,
+        HostTarget,
+        NetworkTarget,
+        StorageTarget,
+        Supervisor,
+        SupervisordTarget,
+    )
     from prunella.control.client import SocketTarget
     from prunella.control.tokens import load_token
     from prunella.healing.audit import read_trail
@@ -252,6 +259,8 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     bus = _connect(context)
     ledger = Ledger(context.home.ledger, load_private_key(context.home.key("ledger.key")))
     earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
+
+    spare = context.settings.healing.spare_storage
 
     def deeds(name: str) -> Deeds:
         return Deeds(context.home.run / f"{name}.deeds")
@@ -280,6 +289,19 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
             ),
             "supervisor": SupervisordTarget(supervisor, context.clock, deeds("supervisor")),
             "host": HostTarget(own_pids, context.clock, deeds("host")),
+            "network": NetworkTarget(
+                context.clock,
+                paths=context.settings.healing.paths,
+                endpoints=context.settings.venue_addresses(),
+                own_ports=tuple(context.settings.ports().values()),
+                deeds=deeds("network"),
+            ),
+            "storage": StorageTarget(
+                context.home,
+                context.clock,
+                spare=Path(spare) if spare else None,
+                deeds=deeds("storage"),
+            ),
         },
         port=context.port,
         catalogue=catalogue,

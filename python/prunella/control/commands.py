@@ -167,8 +167,8 @@ class Renice(_Command, frozen=True, kw_only=True, tag="renice"):
     """Set a process's priority (-20 to 19); `start_ticks` guards against a reused pid.
 
     Attributes:
-        expected: The priority that it must have now, empty: any; refused with `STATE_CHANGED` otherwise, so
-            that an undo never overwrites what somebody else has set since.
+        expected: The priority that it must have now, empty: any; refused with `STATE_CHANGED`
+            otherwise, so that an undo never overwrites what somebody else has set since.
     """
 
     pid: int
@@ -188,6 +188,81 @@ class Pin(_Command, frozen=True, kw_only=True, tag="pin"):
     start_ticks: int
     cpus: tuple[int, ...]
     expected: str = ""
+
+
+class Place(_Command, frozen=True, kw_only=True, tag="place"):
+    """Let a supervised process run on `cpus` alone, all its threads.
+
+    Attributes:
+        expected: Where it must run now, such as `0,1`; empty: anywhere.
+    """
+
+    process: str
+    cpus: tuple[int, ...]
+    expected: str = ""
+
+
+class DropCaches(_Command, frozen=True, kw_only=True, tag="drop_caches"):
+    """Write out what is dirty and let go of cached file pages; nothing is lost but time."""
+
+
+class ShapeTraffic(_Command, frozen=True, kw_only=True, tag="shape_traffic"):
+    """Let everybody but this stack send no more than so much through a network interface.
+
+    Attributes:
+        bytes_per_second: 0: as much as they like.
+        expected: What the limit must be now; empty: any.
+    """
+
+    interface: str
+    bytes_per_second: int
+    expected: str = ""
+
+
+class SwitchPath(_Command, frozen=True, kw_only=True, tag="switch_path"):
+    """Send packets for the venues another way.
+
+    Attributes:
+        path: A configured path's name; empty: the next one after the present.
+        expected: The path that must be in use now; empty: any.
+    """
+
+    path: str = ""
+    expected: str = ""
+
+
+class ResetConnections(_Command, frozen=True, kw_only=True, tag="reset_connections"):
+    """Cut every connection to a venue, so that they are made anew."""
+
+    venue: str
+
+
+class RestoreSettings(_Command, frozen=True, kw_only=True, tag="restore_settings"):
+    """Put settings back that a stack was up with; what they replace is kept.
+
+    Attributes:
+        sha256: Which; empty: the last good ones.
+        expected: Which must be in place now; empty: any.
+    """
+
+    sha256: str = ""
+    expected: str = ""
+
+
+class MoveSegments(_Command, frozen=True, kw_only=True, tag="move_segments"):
+    """Move a journal's full segments to the spare storage, or back.
+
+    Attributes:
+        names: For the way back: which, separated by commas.
+        back: From the spare storage to the journal's own.
+    """
+
+    names: str = ""
+    back: bool = False
+
+
+class PromoteStandby(_Command, frozen=True, kw_only=True, tag="promote_standby"):
+    """Let the standby decide from now on, fenced by a new epoch."""
 
 
 class SubmitOrder(_Command, frozen=True, kw_only=True, tag="submit_order"):
@@ -295,6 +370,14 @@ Command = (
     | Stop
     | Renice
     | Pin
+    | Place
+    | DropCaches
+    | ShapeTraffic
+    | SwitchPath
+    | ResetConnections
+    | RestoreSettings
+    | MoveSegments
+    | PromoteStandby
     | SubmitOrder
     | AmendOrder
     | CancelOrder

@@ -27,6 +27,7 @@ class Home:
         self.models = self.root / "models"
         self.telemetry = self.root / "telemetry"
         self.settings = self.root / "settings.toml"
+        self.good_settings = self.root / "settings.good.toml"
         self.policies = self.root / "policies"
 
     def create(self) -> "Home":

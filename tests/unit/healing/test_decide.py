@@ -127,8 +127,13 @@ SETTINGS_CASES: dict[str, dict[str, Any]] = {
     "forbid-second-person-missing": {"two_person": ("restart-with-warm-up",)},
 }
 """What only the settings' wish stops."""
-BOTH_RULES = {"forbid-observe-only", "forbid-propose-only"}
-"""Each stops what is not approved either; `tests.toml` tells the two apart."""
+BOTH_RULES = {
+    "forbid-observe-only",
+    "forbid-propose-only",
+    "forbid-in-market-hours",
+    "forbid-unattended-in-production",
+}
+"""Told apart in `tests.toml`: about other workflows, or never alone."""
 
 
 def around(**more: Any) -> Circumstances:

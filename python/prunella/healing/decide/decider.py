@@ -55,6 +55,16 @@ class DecideSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "reroute-to-backup-venue": "auto",
             "contain-cpu-offender": "auto",
             "back-off-and-shed": "auto",
+            "resync-book": "auto",
+            "reset-connections": "auto",
+            "cancel-and-reconcile": "auto",
+            "move-to-other-cores": "auto",
+            "relieve-memory": "auto",
+            "drop-caches": "auto",
+            "move-journal-segments": "auto",
+            "shape-traffic": "auto",
+            "switch-network-path": "auto",
+            "fence-on-clock-error": "auto",
         }
     )
     two_person: tuple[str, ...] = ()
@@ -99,6 +109,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
         market_open: Whether the settings' market hours say so.
         frozen: A person stopped the plane.
         infeasible: Proposed workflows that cannot run now, with the reason.
+        notes: What more there is to say about an infeasible one, for people.
         parameters: The parameters filled in for each feasible workflow and target.
         approvals: Who signed each workflow and target, with exactly these parameters.
         rejected: What a person said no to.
@@ -115,6 +126,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     market_open: bool = False
     frozen: bool = False
     infeasible: dict[tuple[str, str], RefusalReason] = msgspec.field(default_factory=dict)
+    notes: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
     parameters: dict[tuple[str, str], dict[str, str]] = msgspec.field(default_factory=dict)
     approvals: dict[tuple[str, str], frozenset[str]] = msgspec.field(default_factory=dict)
     rejected: frozenset[tuple[str, str]] = frozenset()
@@ -214,6 +226,7 @@ class Decider:
             expires_ns=now_ns + self._life_ns,
             policy_sha256=self._policy.sha256,
             circumstances=context,
+            note=now.notes.get(key, ""),
         )
 
     def _context(

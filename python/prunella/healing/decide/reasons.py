@@ -24,10 +24,16 @@ class RefusalReason(StrEnum):
     """Too many remediations were begun in the last hour or day, or too many of this workflow."""
     CONFIDENCE_LOW = "CONFIDENCE_LOW"
     """The advice is less sure of the cause than acting on it needs."""
+    ENVIRONMENT_GUARDED = "ENVIRONMENT_GUARDED"
+    """In production this waits for a person's signature."""
     LOCAL_RULE = "LOCAL_RULE"
     """A rule of this stack's own `policies` folder forbids it; the verdict names the rule."""
     MAINTENANCE_WINDOW_OPEN = "MAINTENANCE_WINDOW_OPEN"
     """A person works on the component just now."""
+    MARKET_OPEN = "MARKET_OPEN"
+    """It can wait for the close of the market, or for a person's signature."""
+    NOT_POSSIBLE_HERE = "NOT_POSSIBLE_HERE"
+    """This machine or stack lacks what a step needs; the entry in the ledger says what."""
     PARAMETERS_INVALID = "PARAMETERS_INVALID"
     """What the workflow has to know, such as a process id, cannot be filled in."""
     PLANE_FROZEN = "PLANE_FROZEN"
@@ -64,6 +70,7 @@ RULE_REASONS: dict[str, RefusalReason] = {
     "forbid-component-as-offender": RefusalReason.TARGET_IS_COMPONENT,
     "forbid-daily-action-rate": RefusalReason.BUDGET_EXHAUSTED,
     "forbid-foreign-target": RefusalReason.TARGET_FOREIGN,
+    "forbid-in-market-hours": RefusalReason.MARKET_OPEN,
     "forbid-frozen-plane": RefusalReason.PLANE_FROZEN,
     "forbid-loosening": RefusalReason.ACTION_LOOSENS,
     "forbid-low-confidence": RefusalReason.CONFIDENCE_LOW,
@@ -76,6 +83,7 @@ RULE_REASONS: dict[str, RefusalReason] = {
     "forbid-rejected": RefusalReason.APPROVAL_REJECTED,
     "forbid-remediation-loop": RefusalReason.REMEDIATION_LOOP,
     "forbid-second-person-missing": RefusalReason.APPROVAL_SECOND_NEEDED,
+    "forbid-unattended-in-production": RefusalReason.ENVIRONMENT_GUARDED,
     "forbid-unapproved": RefusalReason.APPROVAL_NEEDED,
 }
 """Which code each `forbid` rule gives; the loader checks that no rule is missing here."""
@@ -113,6 +121,8 @@ REASON_ORDER: tuple[RefusalReason, ...] = (
     RefusalReason.AUTONOMY_PROPOSE_ONLY,
     RefusalReason.APPROVAL_REJECTED,
     RefusalReason.APPROVAL_SECOND_NEEDED,
+    RefusalReason.ENVIRONMENT_GUARDED,
+    RefusalReason.MARKET_OPEN,
     RefusalReason.APPROVAL_NEEDED,
 )
 """When several rules forbid, this one is told first: what a person said, then what is unsafe; last

@@ -138,6 +138,7 @@ class Verdict(Record, frozen=True, kw_only=True, tag="verdict"):
         expires_ns: From when on an executor must refuse it, nanoseconds UTC.
         policy_sha256: Hash of the policy files that were asked.
         circumstances: What policy was told, so that anyone can ask it again.
+        note: More about the reason, for people.
     """
 
     action: Action
@@ -149,6 +150,7 @@ class Verdict(Record, frozen=True, kw_only=True, tag="verdict"):
     expires_ns: int
     policy_sha256: str
     circumstances: dict[str, int | bool | str] = msgspec.field(default_factory=dict)
+    note: str = ""
 
 
 class SignedVerdict(Record, frozen=True, kw_only=True, tag="signed_verdict"):

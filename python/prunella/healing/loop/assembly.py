@@ -15,6 +15,7 @@ from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.thought import Thinker
 from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import Executor, Pool, Table, Workflow, load_catalogue
+from prunella.healing.remediate.workflow import COMMANDS
 
 OWN_METRICS = frozenset({"agent_heartbeat_age_seconds"})
 
@@ -67,6 +68,7 @@ def assemble(
         book=Book(),
         started_ns=now_ns,
         persons=persons,
+        impossible=lambda workflow: impossible_here(workflow, targets),
     )
     executor = Executor(
         catalogue=workflows,
@@ -82,3 +84,20 @@ def assemble(
         orchestrator.think(thinker, reason or ReasonSettings(), workflows)
     orchestrator.resume(earlier, now_ns)
     return orchestrator
+
+
+def impossible_here(workflow: Workflow, targets: Mapping[str, Target]) -> str:
+    """Why no step of the workflow should be begun on this machine; empty when all can be.
+
+    A target may tell it by a method `why_not(command's type)`; one that has none can do what it is
+    asked, or says no then.
+    """
+    for step in workflow.steps:
+        target = targets.get(step.through)
+        if target is None:
+            return f"there is no {step.through}"
+        why_not = getattr(target, "why_not", None)
+        why = str(why_not(COMMANDS[step.action])) if why_not else ""
+        if why:
+            return why
+    return ""

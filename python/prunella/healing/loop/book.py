@@ -254,6 +254,7 @@ def _fold_case(case: Case, record: Trail, seq: int, at_ns: int) -> str:
                 f"{verdict.action.workflow} on {verdict.action.target}: {verdict.reason} "
                 f"by {', '.join(verdict.rules)}"
             )
+            text += f" ({verdict.note})" if verdict.note else ""
         case DecisionMade():
             text = _fold_decision(case, record, seq, at_ns)
         case ApprovalGiven():
@@ -360,6 +361,14 @@ def _fold_run(case: Case, record: Trail, seq: int, at_ns: int) -> str:
             if record.leg == "do":
                 done = f"{case.workflow} step {record.step}: {record.code}"
                 case.stages["action"] = Stage(at_ns=at_ns, seq=seq, text=done)
+        case _:
+            text = _fold_phase(case, record, seq)
+    return text
+
+
+def _fold_phase(case: Case, record: Trail, seq: int) -> str:
+    """A remediation's probes and phases."""
+    match record:
         case ProbeRead():
             text = f"{record.phase}: {record.result}: {'; '.join(record.seen)}"
         case RunMoved():

@@ -47,7 +47,7 @@ from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
-from prunella.healing.loop.survey import Surveyor
+from prunella.healing.loop.survey import Impossible, Surveyor
 from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
 from prunella.healing.reason import ReasonSettings
 from prunella.healing.remediate import Executor, Run, Table, Workflow
@@ -64,6 +64,10 @@ REMINDER_NS = 3_000_000_000
 """An agent repeats an open diagnosis every 2 s; who is silent for longer sees it no more."""
 
 _S = IncidentState
+_ASK_WHY: dict[str, str] = {
+    "rollback_failed": "could not be undone",
+    "abandoned": "its workflow changed in the middle",
+}
 _NO_WAY_BACK = frozenset({"return_failed", "abandoned"})
 _TOO_EARLY = frozenset({RefusalReason.PRECONDITION_UNMET, RefusalReason.PARAMETERS_INVALID})
 
@@ -90,6 +94,7 @@ class Orchestrator:
         book: Book,
         started_ns: int,
         persons: Persons = dict,
+        impossible: Impossible = lambda _workflow: "",
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -107,7 +112,7 @@ class Orchestrator:
         self._gone_ns: dict[str, int] = {}
         self._told_ns: dict[str, int] = {}
         self.approvals = Approvals(book, persons)
-        self._surveyor = Surveyor(settings, catalogue, table, self.approvals)
+        self._surveyor = Surveyor(settings, catalogue, table, self.approvals, impossible)
         self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ticks": 0}
         self.failed = ""
 
@@ -526,10 +531,8 @@ class Orchestrator:
                 self._move(case, _S.RESOLVED, "; ".join(run.proof), now_ns)
             elif run.ended == "rolled_back":
                 self._move(case, _S.DECIDING, f"{run.started.workflow} did not help", now_ns)
-            elif run.ended == "rollback_failed":
-                self._move(case, _S.ESCALATED, "could not be undone", now_ns)
-            elif run.ended == "abandoned":
-                self._move(case, _S.ESCALATED, "its workflow changed in the middle", now_ns)
+            elif run.ended in _ASK_WHY:
+                self._move(case, _S.ESCALATED, _ASK_WHY[run.ended], now_ns)
         elif state is _S.RESOLVED and run.ended in _NO_WAY_BACK and case.reason != "way back":
             self._move(case, _S.ESCALATED, "way back", now_ns)
 

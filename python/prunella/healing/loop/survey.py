@@ -5,7 +5,7 @@ is there at all, and fill in whom and how much; so a wrong diagnosis usually end
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prunella.healing.decide import Circumstances, RefusalReason, WorkflowFacts, market_is_open
 from prunella.healing.incident import Action, Proposal
@@ -27,6 +27,10 @@ CROWD_NS = 30_000_000_000
 """How long a decision waits for other remediations to end before a person is asked instead."""
 
 
+Impossible = Callable[[Workflow], str]
+"""Why a workflow cannot be carried out on this machine at all; empty when it can."""
+
+
 class Surveyor:
     """Looks at the ground before anybody steps on it."""
 
@@ -36,7 +40,9 @@ class Surveyor:
         catalogue: Mapping[str, Workflow],
         table: Table,
         approvals: Approvals,
+        impossible: Impossible,
     ) -> None:
+        self._impossible = impossible
         self._approvals = approvals
         self._settings = settings
         self._catalogue = catalogue
@@ -67,12 +73,18 @@ class Surveyor:
         """What else is so; and whether to wait, because a precondition cannot be told yet."""
         infeasible: dict[tuple[str, str], RefusalReason] = {}
         parameters: dict[tuple[str, str], dict[str, str]] = {}
+        notes: dict[tuple[str, str], str] = {}
         wait = False
         for proposal in proposals:
             workflow = self._catalogue.get(proposal.workflow)
             if workflow is None or proposal.workflow in case.incident.tried:
                 continue
             key = (proposal.workflow, proposal.target)
+            why = self._impossible(workflow)
+            if why:
+                infeasible[key] = RefusalReason.NOT_POSSIBLE_HERE
+                notes[key] = f"not possible here: {why}"
+                continue
             values = self._fill(case, workflow, proposal, now_ns)
             if values is None:
                 infeasible[key] = RefusalReason.PARAMETERS_INVALID
@@ -119,6 +131,7 @@ class Surveyor:
             market_open=market_is_open(self._settings.decide.market_hours, now_ns),
             frozen=book.frozen,
             infeasible=infeasible,
+            notes=notes,
             parameters=parameters,
             approvals={key: self._approvals.people(each, now_ns) for key, each in actions.items()},
             rejected=frozenset(

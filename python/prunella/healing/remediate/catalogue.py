@@ -12,6 +12,19 @@ NAMES: tuple[str, ...] = (
     "reroute-to-backup-venue",
     "contain-cpu-offender",
     "back-off-and-shed",
+    "reload-last-good-configuration",
+    "failover-to-standby",
+    "resync-book",
+    "reset-connections",
+    "cancel-and-reconcile",
+    "move-to-other-cores",
+    "relieve-memory",
+    "drop-caches",
+    "move-journal-segments",
+    "shape-traffic",
+    "switch-network-path",
+    "open-breaker",
+    "fence-on-clock-error",
 )
 """Every workflow that there is; a file that is not listed here is not run."""
 

@@ -11,11 +11,25 @@ import msgspec
 
 from prunella.healing.remediate.table import Table
 
-Source = Literal["advice", "venue", "backup_venue", "pid", "label", "rate", "cpus_away_from"]
+Source = Literal[
+    "advice",
+    "venue",
+    "backup_venue",
+    "pid",
+    "label",
+    "rate",
+    "cpus_away_from",
+    "busiest",
+    "fullest",
+]
 """`advice`: the proposal, among `choices`. `venue`: the failing venue. `backup_venue`: the first
 other one. `pid`: the number in a target such as `pid:1234`. `label`: a label of the target's newest
 reading. `rate`: a share of how many of a counter's events went well per second. `cpus_away_from`:
-all processors but the one that `entity` uses."""
+all processors but the one that `entity` uses. `busiest`: a label of the series of a counter that
+grew most. `fullest`: a label of the series with the highest value."""
+
+_FROM_LABEL = frozenset({"label", "busiest", "fullest"})
+_FROM_METRIC = _FROM_LABEL | {"rate", "cpus_away_from"}
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +41,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         default: For `advice`: when nothing is said.
         metric: For `label`, `rate` and `cpus_away_from`: which metric.
         entity: For `cpus_away_from`: whose processor is kept free. Empty: the target.
-        label: For `label`: which label.
+        label: For `label`, `busiest` and `fullest`: which label.
         labels: For `rate`: wanted labels, may hold `${placeholders}` of earlier parameters.
         percent: For `rate`: how much of the rate seen.
         minimum: For `rate`: not below.
@@ -58,10 +72,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """What is wrong with it; empty when nothing is."""
         if self.source == "advice" and self.default not in self.choices:
             return f"default {self.default!r} should be one of choices {list(self.choices)}"
-        if self.source in {"label", "rate", "cpus_away_from"} and not self.metric:
+        if self.source in _FROM_METRIC and not self.metric:
             return f"source {self.source!r} needs a metric"
-        if self.source == "label" and not self.label:
-            return "source 'label' needs a label"
+        if self.source in _FROM_LABEL and not self.label:
+            return f"source {self.source!r} needs a label"
         if self.source == "rate" and not (1 <= self.percent <= 100):
             return f"percent {self.percent} should be 1 to 100"
         return ""
@@ -97,7 +111,9 @@ def fill_parameters(
     """
     values: dict[str, str] = {}
     for name, parameter in parameters.items():
-        if parameter.source == "rate":
+        if parameter.source == "busiest":
+            value = _busiest(parameter, table, now_ns)
+        elif parameter.source == "rate":
             value = _rate(parameter, table, values, now_ns)
         elif parameter.source == "advice":
             value = around.advice.get(name, parameter.default)
@@ -125,6 +141,11 @@ def _known(parameter: Parameter, around: Surroundings, table: Table) -> str:
         case "label":
             series = table.newest(parameter.metric, parameter.entity or around.target, {})
             value = "" if series is None else series.labels.get(parameter.label, "")
+        case "fullest":
+            series = max(
+                table.find(parameter.metric, "", {}), key=lambda each: each.last, default=None
+            )
+            value = "" if series is None else series.labels.get(parameter.label, "")
         case "cpus_away_from":
             value = _cpus(parameter, around, table)
     return value
@@ -141,6 +162,15 @@ def _rate(parameter: Parameter, table: Table, values: dict[str, str], now_ns: in
     per_second = sum(each.increase(start_ns) for each in series) * 1e9 / parameter.window_ns
     wanted = int(per_second * parameter.percent / 100)
     return str(max(parameter.minimum, min(parameter.maximum, wanted)))
+
+
+def _busiest(parameter: Parameter, table: Table, now_ns: int) -> str:
+    start_ns = now_ns - parameter.window_ns
+    series = list(table.find(parameter.metric, "", {}))
+    if not series:
+        return ""
+    most = max(series, key=lambda each: each.increase(start_ns))
+    return most.labels.get(parameter.label, "") if most.increase(start_ns) > 0 else ""
 
 
 def _cpus(parameter: Parameter, around: Surroundings, table: Table) -> str:

@@ -19,16 +19,24 @@ from prunella.healing.remediate.probe import Condition, Probe
 
 COMMANDS: dict[str, type[msgspec.Struct]] = {
     "cancel_all": control.CancelAll,
+    "drop_caches": control.DropCaches,
     "halt": control.Halt,
+    "move_segments": control.MoveSegments,
     "pin": control.Pin,
+    "place": control.Place,
+    "promote_standby": control.PromoteStandby,
     "reduce": control.Reduce,
     "release_lease": control.ReleaseLease,
     "renice": control.Renice,
+    "reset_connections": control.ResetConnections,
     "restart": control.Restart,
+    "restore_settings": control.RestoreSettings,
     "resume": control.Resume,
     "set_order_rate": control.SetOrderRate,
+    "shape_traffic": control.ShapeTraffic,
     "start": control.Start,
     "stop": control.Stop,
+    "switch_path": control.SwitchPath,
     "switch_venue": control.SwitchVenue,
 }
 """What a step may ask for."""
@@ -36,7 +44,7 @@ COMMANDS: dict[str, type[msgspec.Struct]] = {
 LOOSENING = frozenset({"resume"})
 """Commands that give trading more freedom than before; policy forbids workflows with one."""
 
-Through = Literal["engine", "supervisor", "host"]
+Through = Literal["engine", "supervisor", "host", "network", "storage", "standby"]
 """Which target carries out a step."""
 
 _PLACEHOLDER = re.compile(r"\$\{([a-z_.]+)\}")
