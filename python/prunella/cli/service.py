@@ -240,34 +240,15 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     """
     import msgspec
 
-    from prunella.bridge import (
-        Deeds,
-        HostTarget,
-        NetworkTarget,
-        StorageTarget,
-        Supervisor,
-        SupervisordTarget,
-    )
-    from prunella.control.client import SocketTarget
-    from prunella.control.tokens import load_token
+    from prunella.cli.targets import healing_targets
     from prunella.healing.audit import read_trail
     from prunella.healing.loop import HealingService, local_stack
     from prunella.healing.loop.thinker import thinker_of
     from prunella.journal import Ledger, load_private_key
 
-    supervisor = Supervisor(context.home)
     bus = _connect(context)
     ledger = Ledger(context.home.ledger, load_private_key(context.home.key("ledger.key")))
     earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
-
-    spare = context.settings.healing.spare_storage
-
-    def deeds(name: str) -> Deeds:
-        return Deeds(context.home.run / f"{name}.deeds")
-
-    def own_pids() -> set[int]:
-        return {state.pid for state in supervisor.states()} | {supervisor.pid()}
-
     stack = local_stack(context.settings.stages())
     reason = context.settings.healing.reason
     HealingService(
@@ -281,28 +262,7 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
         ledger=ledger,
         earlier=earlier,
         housekeeping=ledger.tick,
-        targets={
-            "engine": SocketTarget(
-                context.home.socket("engine"),
-                token=load_token(context.home.key("control.token")),
-                name="engine",
-            ),
-            "supervisor": SupervisordTarget(supervisor, context.clock, deeds("supervisor")),
-            "host": HostTarget(own_pids, context.clock, deeds("host")),
-            "network": NetworkTarget(
-                context.clock,
-                paths=context.settings.healing.paths,
-                endpoints=context.settings.venue_addresses(),
-                own_ports=tuple(context.settings.ports().values()),
-                deeds=deeds("network"),
-            ),
-            "storage": StorageTarget(
-                context.home,
-                context.clock,
-                spare=Path(spare) if spare else None,
-                deeds=deeds("storage"),
-            ),
-        },
+        targets=healing_targets(context.home, context.settings, context.clock),
         port=context.port,
         catalogue=catalogue,
         thinker=thinker_of(

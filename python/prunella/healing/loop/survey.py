@@ -112,15 +112,7 @@ class Surveyor:
             for key, values in parameters.items()
         }
         circumstances = Circumstances(
-            workflows={
-                name: WorkflowFacts(
-                    causes=frozenset(each.causes),
-                    loosens=each.loosens,
-                    per_hour_max=each.limits.per_hour,
-                    per_day_max=each.limits.per_day,
-                )
-                for name, each in self._catalogue.items()
-            },
+            workflows={name: _facts(each) for name, each in self._catalogue.items()},
             maintenance=book.maintenance(now_ns),
             touched=touched,
             actions_last_hour=hour.total(),
@@ -204,3 +196,13 @@ class Surveyor:
             now_ns=now_ns,
         )
         return sight.good
+
+
+def _facts(workflow: Workflow) -> WorkflowFacts:
+    """What policy must know of it."""
+    return WorkflowFacts(
+        causes=frozenset(workflow.causes),
+        loosens=workflow.loosens,
+        per_hour_max=workflow.limits.per_hour,
+        per_day_max=workflow.limits.per_day,
+    )
