@@ -120,7 +120,7 @@ def test_an_alarm_during_a_negative_is_false_and_an_act_is_wrong(*, acted: bool)
 
 def test_what_a_maintenance_window_silenced_is_no_alarm() -> None:
     """It was written down, and left alone because somebody said so before."""
-    quiet = facts("agent-io", "agent.lost", workflow="", reason="MAINTENANCE_WINDOW_OPEN")
+    quiet = facts("agent-io", "agent.lost", workflow="", silenced="MAINTENANCE_WINDOW_OPEN")
     told = judge(episode("planned-restart", quiet))
     assert (told.false_alarms, told.wrong_acts) == (0, 0)
 

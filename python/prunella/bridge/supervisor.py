@@ -176,6 +176,10 @@ class Supervisor:
 
     def stop_process(self, name: str) -> None:
         """Stops one process and waits until it is gone; harmless if it is."""
+        for state in self._try_states():
+            # A frozen process cannot answer SIGTERM; waiting for it would only cost time.
+            if state.name == name and state.pid and _letter(state.pid) == "T":
+                _signal(state.pid, signal.SIGKILL)
         self._process_call("stopProcess", name, harmless=_NOT_RUNNING)
 
     def pid(self) -> int:

@@ -1,5 +1,6 @@
 """A planned session in; a running stack whose agents and plane are the arm's out, and its end."""
 
+import itertools
 import shutil
 import socket
 import sys
@@ -16,8 +17,10 @@ from prunella.config import AutonomySettings, HealingSettings, MarketSettings, S
 from prunella.evaluation.arm import ARMS
 from prunella.evaluation.arm.base import Arm
 from prunella.evaluation.injector.proxy import PathProxy
+from prunella.evaluation.model_server import BEHAVIOURS, Asked, ModelServer, Reply
 from prunella.evaluation.stack import RunningStack
 from prunella.evaluation.trial.plan import PlannedSession
+from prunella.healing.reason.settings import EndpointSettings, ReasonSettings
 from prunella.trading.venue import local_endpoint
 from prunella.values import Home
 
@@ -33,9 +36,11 @@ def trial_stack(planned: PlannedSession) -> Iterator[tuple[RunningStack, Path]]:
     folder = Path(tempfile.mkdtemp(prefix="prunella-"))
     outside = Path(tempfile.mkdtemp(prefix="trial-"))
     door = outside / "truth.json"
+    model: ModelServer | None = None
     try:
         home = Home(folder).create()
-        settings = _settings(arm, planned)
+        model = _model(arm)
+        settings = _settings(arm, planned, model)
         save(settings, home.settings)
         prepare(home)
 
@@ -61,22 +66,49 @@ def trial_stack(planned: PlannedSession) -> Iterator[tuple[RunningStack, Path]]:
                 path.close()
     finally:
         with undisturbed():
+            if model is not None:
+                model.close()
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(outside, ignore_errors=True)
 
 
-def _settings(arm: Arm, planned: PlannedSession) -> Settings:
+def _settings(arm: Arm, planned: PlannedSession, model: ModelServer | None) -> Settings:
     """A demo's settings, the market by the session's seed; a plane that may act, or only look."""
     settings = demo_settings(MarketSettings(seed=planned.seed))
     if "path" in planned.needs:
         endpoints = {"primary": local_endpoint(_free_port())}
         trading = msgspec.structs.replace(settings.trading, endpoints=endpoints)
         settings = msgspec.structs.replace(settings, trading=trading)
+    if model is not None:
+        reason = ReasonSettings(
+            endpoints={
+                "scripted": EndpointSettings(url=model.url, model="scripted", timeout_s=5.0)
+            },
+            hold_s=3.0,
+            unexplained_s=2.0,
+            alone="act",
+            calls_per_hour_max=10_000,
+            tokens_per_hour_max=10**9,
+            cache_s=0.0,
+        )
+        return msgspec.structs.replace(settings, healing=HealingSettings(reason=reason))
     if arm.acts:
         return settings
     fields = {each.encode_name: "observe" for each in msgspec.structs.fields(AutonomySettings)}
     autonomy = msgspec.convert(fields, AutonomySettings)
     return msgspec.structs.replace(settings, healing=HealingSettings(autonomy=autonomy))
+
+
+def _model(arm: Arm) -> ModelServer | None:
+    """The arm's scripted model, which answers in its ways one after the other."""
+    if not arm.model:
+        return None
+    ways = itertools.cycle([BEHAVIOURS[each] for each in arm.model])
+
+    def answer(asked: Asked) -> Reply:
+        return next(ways)(asked)
+
+    return ModelServer(answer).start()
 
 
 def _path(settings: Settings, planned: PlannedSession) -> PathProxy | None:

@@ -54,6 +54,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
         cured_ns: When its probe became good for the last time.
         reason: Why it is in its state.
         escalated: Whether a person was called at any time.
+        silenced: Why it was only written down, if ever it was.
     """
 
     id: str
@@ -78,6 +79,7 @@ class IncidentFacts(msgspec.Struct, kw_only=True):
     state: IncidentState = IncidentState.OPEN
     reason: str = ""
     escalated: bool = False
+    silenced: str = ""
 
 
 class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +144,8 @@ def _fold(incident: IncidentFacts, entry: Entry) -> None:
         case IncidentMoved(state=state, reason=reason):
             incident.state, incident.reason = state, reason
             incident.escalated = incident.escalated or state is IncidentState.ESCALATED
+            if state is IncidentState.SUPPRESSED:
+                incident.silenced = incident.silenced or reason
             if state is IncidentState.RESOLVED:
                 incident.resolved_ns = entry.ts_ns
         case _:

@@ -33,6 +33,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
         agent: Makes one domain's agent; None: the agent that is delivered.
         naive: Whether workflows run without looking first whether the fault is there.
         informed: Whether it is told what was injected.
+        model: What a scripted language model, asked over a real socket, answers: one behaviour
+            after the other; none: no model is configured.
     """
 
     name: str
@@ -41,3 +43,4 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     agent: Callable[[AgentSpec, Topology, Surroundings], Agent] | None = None
     naive: bool = False
     informed: bool = False
+    model: tuple[str, ...] = ()

@@ -20,5 +20,16 @@ ARMS: dict[str, Arm] = {
         Arm(name="thresholds", title="fixed thresholds", agent=threshold_agent),
         Arm(name="oracle", title="knows the truth", agent=oracle_agent, informed=True),
         Arm(name="expert", title="what is delivered, without a model"),
+        Arm(name="good-model", title="with a model that answers well", model=("good",)),
+        Arm(
+            name="broken-model",
+            title="with a model that fails in every way",
+            model=("truncated", "invalid", "broken-503", "empty", "busy-429", "invented-evidence"),
+        ),
+        Arm(
+            name="hostile-model",
+            title="with a model that wants the worst",
+            model=("hostile", "wrong-target"),
+        ),
     )
 }

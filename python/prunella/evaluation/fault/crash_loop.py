@@ -19,6 +19,8 @@ while os.getppid() == parent:
 while os.getppid() == parent:
     time.sleep(0.05)
 """
+THIEF_READY_S = 0.4
+"""An interpreter's start; the thief asks for the port every millisecond from then on."""
 
 
 class CrashLoop(Fault):
@@ -37,6 +39,7 @@ class CrashLoop(Fault):
         """Waits at the port first, so that it is taken the moment it is free."""
         pid = stack.pid("engine")
         thief = stack.spawn(sys.executable, "-S", "-c", _LISTEN, str(stack.ports["engine"]))
+        stack.pause(THIEF_READY_S)
         commanded_ns = stack.clock.now_ns()
         os.kill(pid, signal.SIGKILL)
         return Injection(

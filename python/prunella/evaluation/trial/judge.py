@@ -85,7 +85,7 @@ def judge(episode: Episode) -> Judgement:
 
 def planned(facts: IncidentFacts) -> bool:
     """Written down and left alone because a person works there: no alarm."""
-    return not facts.workflow and facts.reason == "MAINTENANCE_WINDOW_OPEN"
+    return not facts.workflow and facts.silenced == "MAINTENANCE_WINDOW_OPEN"
 
 
 def _about(facts: IncidentFacts, episode: Episode) -> bool:

@@ -30,6 +30,13 @@ AGENT = AgentSpec(
                 "failures_min": 2,
             },
         ),
+        # One refused order is a venue at work; half of a dozen is a venue that takes none.
+        Watch(
+            detector="error_burst",
+            metric="order_requests_total",
+            by=("venue",),
+            options={"name": "refused", "failures": ("refused",), "share": 0.5, "failures_min": 6},
+        ),
         Watch(
             detector="overdue",
             metric="telemetry_age_seconds",

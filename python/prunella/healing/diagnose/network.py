@@ -20,6 +20,13 @@ AGENT = AgentSpec(
             by=("venue",),
             options={"limit_s": 1.0, "clear_s": 1.0},
         ),
+        # What the engine says is wrong with a venue; each of these is over in a moment, or is not.
+        Watch(
+            detector="saturation",
+            metric="venue_health_reason",
+            by=("venue", "reason"),
+            options={"limit": 1.0, "tau_s": 0.001, "sustain_s": 0.4, "clear_s": 2.0},
+        ),
         # A lost scrape happens under load; four in a row do not.
         Watch(
             detector="absence",
