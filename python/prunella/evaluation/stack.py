@@ -275,13 +275,13 @@ class RunningStack:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
 
-    def round_trip_s(self) -> float:
+    def round_trip_s(self, timeout_s: float = PROBE_TIMEOUT_S) -> float:
         """How long a small request takes to the primary venue and back, on the engine's own way.
 
         Infinite when there is no answer in time.
         """
         port = self.path.port if self.path else self.ports["exchange-primary"]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
         began_ns = self.clock.monotonic_ns()
         try:
             connection.request("GET", "/api/v3/time")

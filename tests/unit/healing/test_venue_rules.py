@@ -1,4 +1,4 @@
-"""What the engine says is wrong with a venue, and refusals in a row: told with the right culprit."""
+"""What the engine says is wrong with a venue, and how it answers: told with its culprit."""
 
 from collections.abc import Iterable
 
@@ -83,3 +83,41 @@ def test_refusals_in_a_row_are_told_and_a_few_among_many_orders_are_not() -> Non
     storm = [orders(100, 5 + turn) for turn in range(12)]
     best = told("http", [*calm, *storm])[0].hypotheses[0]
     assert (best.fault_class, best.culprit) == ("venue.rejecting", "exchange-primary")
+
+
+def placements(count: int, total_ms: float) -> list[tuple[str, float, dict[str, str]]]:
+    """A round with these totals of the primary venue's order latency."""
+    name, venue = "order_placement_latency_milliseconds", {"venue": "primary"}
+    return [(f"{name}_sum", total_ms, venue), (f"{name}_count", float(count), venue)]
+
+
+def test_answers_that_come_late_are_told_and_a_single_late_one_is_not() -> None:
+    """Three orders a second of two milliseconds, then of three hundred."""
+    calm = [placements(turn // 3, turn // 3 * 2.0) for turn in range(150)]
+    assert told("http", calm) == []
+    late = [placements(50 + turn // 3, 100.0 + turn // 3 * 300.0) for turn in range(30)]
+    best = told("http", [*calm, *late])[0].hypotheses[0]
+    assert (best.fault_class, best.culprit) == ("order_path.slow", "exchange-primary")
+    single = [placements(51 + turn // 3, 160.0 + turn // 3 * 2.0) for turn in range(30)]
+    assert told("http", [*calm, *single]) == []
+
+
+def frames(primary: int, backup: int) -> list[tuple[str, float, dict[str, str]]]:
+    """A round with these totals of frames; both venues answer pings."""
+    return [
+        row
+        for venue, count in (("primary", primary), ("backup", backup))
+        for row in (
+            ("venue_frames_total", float(count), {"venue": venue}),
+            ("venue_feed_age_seconds", 0.05, {"venue": venue}),
+        )
+    ]
+
+
+def test_a_feed_that_stands_still_beside_one_that_moves_is_told() -> None:
+    """Though it answers every ping; a market that sleeps everywhere is no fault."""
+    calm = [frames(turn * 5, turn * 5) for turn in range(80)]
+    frozen = [frames(400, 400 + turn * 5) for turn in range(30)]
+    best = told("network", [*calm, *frozen])[0].hypotheses[0]
+    assert (best.fault_class, best.culprit) == ("venue.silent", "exchange-primary")
+    assert told("network", [*calm, *[frames(400, 400) for _ in range(30)]]) == []

@@ -18,9 +18,9 @@ except OSError:
 while os.getppid() == parent:  # whoever started it and was killed leaves no hog behind
     pass
 """
-DELAY_RATIO_MIN = 0.1
-"""The engine's hot thread sleeps most of the time; without a hog it waits for its core for a
-hundredth of it."""
+DELAY_RATIO_MIN = 0.08
+"""The engine's hot thread sleeps most of the time; without a hog it waits for its core for
+three hundredths of it."""
 
 
 class CpuHog(Fault):

@@ -7,7 +7,7 @@ from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
 _PERIOD_US = 100_000
-_QUOTA_US: dict[Severity, int] = {1: 15_000, 2: 8_000, 3: 4_000}
+_QUOTA_US: dict[Severity, int] = {1: 4_000, 2: 2_500, 3: 1_500}
 _ROOTS = (Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup/cpu,cpuacct"), Path("/sys/fs/cgroup"))
 _NAME = "prunella-evaluation"
 

@@ -9,6 +9,8 @@ from prunella.evaluation.injector.path import Disturbance
 from prunella.evaluation.injector.proxy import PathProxy
 from prunella.evaluation.stack import RunningStack
 
+SILENT_S = 0.25
+"""An undisturbed way takes a millisecond."""
 Disturbances = dict[Severity, Disturbance]
 
 
@@ -44,7 +46,7 @@ class DisturbedPath(Fault):
         figures = _path(stack).figures()
         if figures.lost > injection.before["lost"] or figures.resets > injection.before["resets"]:
             return True
-        round_trip_s = stack.round_trip_s()
+        round_trip_s = stack.round_trip_s(SILENT_S)
         return round_trip_s == math.inf or (
             round_trip_s > 0.02 + 2 * injection.before["round_trip_us"] / 1e6
         )

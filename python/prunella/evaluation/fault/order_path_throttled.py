@@ -16,6 +16,7 @@ class OrderPathThrottled(MisbehavingVenue):
     fault_class = "order_path.overloaded"
     kind = "state"
     workflows = frozenset({"back-off-and-shed"})
+    shows_within_s = 25.0
     behaviours: ClassVar[Behaviours] = {
         1: {"order_capacity_per_second": 5, "errors": (429,)},
         2: {"order_capacity_per_second": 4, "errors": (429,)},

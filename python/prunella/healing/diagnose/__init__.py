@@ -8,6 +8,7 @@ Does not: detect (readings become symptoms in `detect`), decide, or act.
 from prunella.healing.diagnose.base import AgentSpec
 from prunella.healing.diagnose.catalogue import AGENTS
 from prunella.healing.diagnose.diagnostician import Diagnostician
+from prunella.healing.diagnose.means import Means
 from prunella.healing.diagnose.sources import SourceAges
 
-__all__ = ["AGENTS", "AgentSpec", "Diagnostician", "SourceAges"]
+__all__ = ["AGENTS", "AgentSpec", "Diagnostician", "Means", "SourceAges"]

@@ -11,12 +11,14 @@ class AgentSpec(Record, frozen=True, kw_only=True):
     Attributes:
         domain: The domain whose readings it sees; its knowledge is the file of that name.
         watches: Which detectors look at which metrics.
+        means: Histograms whose recent mean is a reading of its own, `METRIC_mean`.
         hears_heartbeats: Whether it also listens to the other services' heartbeats.
     """
 
     domain: Domain
     watches: tuple[Watch, ...]
     hears_heartbeats: bool = False
+    means: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

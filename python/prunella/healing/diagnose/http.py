@@ -5,6 +5,7 @@ from prunella.healing.incident import Watch
 
 AGENT = AgentSpec(
     domain="http",
+    means=("order_placement_latency_milliseconds",),
     watches=(
         # `refused` is not a failure: a venue that refuses a bad order does its work.
         Watch(
@@ -36,6 +37,13 @@ AGENT = AgentSpec(
             metric="order_requests_total",
             by=("venue",),
             options={"name": "refused", "failures": ("refused",), "share": 0.5, "failures_min": 6},
+        ),
+        # An order takes a few milliseconds here; what is worth a sentence is what moves a market.
+        Watch(
+            detector="shift",
+            metric="order_placement_latency_milliseconds_mean",
+            by=("venue",),
+            options={"rise_min": 60.0, "certain": 1000.0, "scale_min": 5.0, "tau_s": 0.1},
         ),
         Watch(
             detector="overdue",

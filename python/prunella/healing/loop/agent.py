@@ -6,7 +6,7 @@ The same code runs in the agent's process, in tests and in a replay: time comes 
 from collections.abc import Iterable
 
 from prunella.healing.detect import Bank, cleaned
-from prunella.healing.diagnose import AgentSpec, Diagnostician, SourceAges
+from prunella.healing.diagnose import AgentSpec, Diagnostician, Means, SourceAges
 from prunella.healing.incident import Diagnosis, Topology
 from prunella.healing.reason import Expert, Reasoner, load_knowledge
 from prunella.telemetry import Reading, Readings
@@ -33,6 +33,7 @@ class Agent:
         """
         knowledge = load_knowledge(spec.domain)
         self._bank = Bank(spec.domain, spec.watches)
+        self._means = Means(spec.means)
         self._telemetry = SourceAges("telemetry_age_seconds")
         self._heartbeats = SourceAges("heartbeat_age_seconds")
         self.spec = spec
@@ -55,7 +56,8 @@ class Agent:
         if source in {"host", "scrape"}:  # foreign sources speak when they like
             self._telemetry.hear(target or COLLECTOR, now_ns)
         self.readings += len(batch.items)
-        self._look([cleaned(each) for each in batch.items], now_ns, first_hand=True)
+        readings = [cleaned(each) for each in batch.items]
+        self._look([*readings, *self._means.update(readings)], now_ns, first_hand=True)
 
     def hear(self, name: str, now_ns: int) -> None:
         """Takes a heartbeat of another service of the healing plane."""
