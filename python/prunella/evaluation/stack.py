@@ -14,6 +14,9 @@ from typing import Any
 import msgspec
 
 from prunella.bridge import Supervisor
+from prunella.control import Command
+from prunella.control.client import SocketTarget
+from prunella.control.tokens import load_token
 from prunella.errors import TargetUnavailableError, UsageError
 from prunella.evaluation.injector.proxy import PathProxy
 from prunella.healing.loop import HealingClient, IncidentView
@@ -197,6 +200,16 @@ class RunningStack:
         )
         if answer is None:
             raise UsageError(f"exchange-{venue} did not accept {what} {body}")
+
+    def tell_engine(self, command: Command, *, reason: str) -> None:
+        """A person's command to the engine.
+
+        Raises:
+            TargetUnavailableError: It does not answer.
+        """
+        token = load_token(self.home.key("control.token"))
+        target = SocketTarget(self.home.socket("engine"), token=token, name="engine")
+        target.apply(command, actor="operator", reason=reason)
 
     def declare_maintenance(self, component: str, *, seconds: int, reason: str) -> None:
         """Tells the healing plane that somebody works on a component."""

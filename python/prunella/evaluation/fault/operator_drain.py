@@ -1,8 +1,6 @@
 """A negative: a person halts trading for a few seconds and resumes it."""
 
 from prunella.control import Halt, Resume
-from prunella.control.client import SocketTarget
-from prunella.control.tokens import load_token
 from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
@@ -22,7 +20,7 @@ class OperatorDrain(Fault):
         """Halts."""
         commanded_ns = stack.clock.now_ns()
         stack.declare_maintenance("engine", seconds=WINDOW_S, reason="drain")
-        _engine(stack).apply(Halt(), actor="operator", reason="drain")
+        stack.tell_engine(Halt(), reason="drain")
         return Injection(commanded_ns=commanded_ns, culprit="")
 
     def shows(self, stack: RunningStack, injection: Injection) -> bool:  # noqa: ARG002
@@ -31,12 +29,4 @@ class OperatorDrain(Fault):
 
     def revert(self, stack: RunningStack, injection: Injection) -> None:  # noqa: ARG002
         """Resumes."""
-        _engine(stack).apply(Resume(), actor="operator", reason="drained")
-
-
-def _engine(stack: RunningStack) -> SocketTarget:
-    return SocketTarget(
-        stack.home.socket("engine"),
-        token=load_token(stack.home.key("control.token")),
-        name="engine",
-    )
+        stack.tell_engine(Resume(), reason="drained")

@@ -13,6 +13,7 @@ class RejectStorm(MisbehavingVenue):
     title = "primary exchange refuses most orders"
     domain = "execution"
     fault_class = "venue.rejecting"
+    workflows = frozenset()  # opening the breaker wants a signature: a person is to be called
     behaviours: ClassVar[Behaviours] = {
         1: {"reject_ratio": 0.5},
         2: {"reject_ratio": 0.8},
