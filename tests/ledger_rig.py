@@ -8,7 +8,14 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prunella.errors import JournalError
-from prunella.journal import JournalWriter, Ledger, Verified, read_ledger, verify_ledger
+from prunella.journal import (
+    JournalWriter,
+    Ledger,
+    Verified,
+    Witness,
+    read_ledger,
+    verify_ledger,
+)
 
 SECOND_NS = 1_000_000_000
 HEADER_BYTES = 64
@@ -33,7 +40,8 @@ class SignedLedger:
 
     def verify(self, saved: Path | None = None) -> Verified:
         """Checks it."""
-        return verify_ledger(self.folder, self.key.public_key(), saved=saved)
+        kept = () if saved is None else (Witness(path=saved),)
+        return verify_ledger(self.folder, self.key.public_key(), witnesses=kept)
 
     def leaves(self) -> list[tuple[int, bytes]]:
         """Time and bytes of each entry."""

@@ -179,6 +179,8 @@ class HealingSettings(Section, frozen=True):
         paths: Ways to the venues by name, the usual one first; two make a choice.
         autonomy: Per workflow.
         reason: Which language models are asked where the expert does not know; none by default.
+        witnesses: Files, best on other volumes, that get a copy of the ledger's checkpoints: they
+            show if the ledger was cut short or rewritten since.
     """
 
     environment: Literal["local", "test", "staging", "production"] = "local"
@@ -191,6 +193,7 @@ class HealingSettings(Section, frozen=True):
     paths: dict[str, NetworkPath] = msgspec.field(default_factory=dict)
     autonomy: AutonomySettings = msgspec.field(default_factory=AutonomySettings)
     reason: ReasonSettings = msgspec.field(default_factory=ReasonSettings)
+    witnesses: tuple[str, ...] = ()
 
 
 class Settings(Section, frozen=True):

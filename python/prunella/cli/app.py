@@ -11,6 +11,7 @@ from prunella.cli.approve import approvals, approve, reject
 from prunella.cli.detect import app as detect_app
 from prunella.cli.evaluate import evaluate
 from prunella.cli.journals import journal_app
+from prunella.cli.ledgers import ledger_app
 from prunella.cli.limits import app as limits_app
 from prunella.cli.market import market_app
 from prunella.cli.models import app as models_app
@@ -34,9 +35,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-ledger_app = typer.Typer(
-    help="The evidence: what was seen, decided and done.", no_args_is_help=True
 )
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(journal_app, name="journal")
@@ -319,37 +317,6 @@ def _freeze(home: Home, *, frozen: bool, reason: str) -> None:
 
     with running(home) as stack:
         stack.healing.freeze(frozen=frozen, actor=getpass.getuser(), reason=reason)
-
-
-@ledger_app.command("verify")
-def ledger_verify(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Ledger folder (default: the stack's own).")
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="Public key (default: keys/ledger.pub in the home folder).")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="A checkpoint saved earlier and elsewhere: finds a cut-off tail."),
-    ] = None,
-    home: HomeOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Check the ledger offline: chain, Merkle tree, signatures. Names the first bad entry."""
-    from prunella.cli.evidence import verify_ledger_folder  # noqa: PLC0415
-
-    if folder is None or key is None:
-        own = home_at(home)
-        folder, key = folder or own.ledger, key or own.key("ledger.pub")
-    good = verify_ledger_folder(
-        folder=folder,
-        key=key,
-        checkpoint=checkpoint,
-        console=console,
-        json_output=json_output,
-    )
-    raise typer.Exit(0 if good else 1)
 
 
 @app.command()

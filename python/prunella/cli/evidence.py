@@ -1,4 +1,4 @@
-"""`incidents`, `ledger verify` and `replay`: evidence in; a story with its proofs out."""
+"""`incidents` and `replay`: evidence in; a story with its proofs out."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,9 @@ from rich.table import Table
 from prunella.cli.live import colour
 from prunella.cli.output import print_json
 from prunella.cli.stack import running
-from prunella.errors import JournalError, UsageError
+from prunella.errors import UsageError
 from prunella.healing.audit import Entry, incident_entries, read_trail
 from prunella.healing.incident import IncidentOpened
-from prunella.journal import load_public_key, verify_ledger
-from prunella.journal.checkpoint import CHECKPOINTS
 from prunella.trading.engine import replay
 from prunella.values import Home
 
@@ -71,42 +69,6 @@ def show_incident(home: Home, incident: str, *, console: Console, json_output: b
             facts if len(facts) <= _FACTS_SHOWN_MAX else facts[:_FACTS_SHOWN_MAX] + " …",
         )
     console.print(table)
-
-
-def verify_ledger_folder(
-    *,
-    folder: Path,
-    key: Path,
-    checkpoint: Path | None,
-    console: Console,
-    json_output: bool,
-) -> bool:
-    """Verifies a ledger; False (and the first bad entry named) when it is not whole.
-
-    Raises:
-        UsageError: No ledger is there: nothing was checked, which must not look like success.
-    """
-    if not any(folder.glob("*.journal")) and not (folder / CHECKPOINTS).exists():
-        raise UsageError(f"{folder} holds no ledger; give the ledger folder of a stack")
-    public = load_public_key(key)
-    try:
-        verified = verify_ledger(folder, public, saved=checkpoint)
-    except JournalError as error:
-        if json_output:
-            print_json({"whole": False, "problem": str(error)})
-        else:
-            console.print(f"[bold red]not whole[/bold red]: {error}", soft_wrap=True)
-        return False
-    if json_output:
-        print_json({"whole": True, **msgspec.to_builtins(verified)})
-    else:
-        console.print(
-            f"[bold green]whole[/bold green]: {verified.entries} entries, "
-            f"{verified.checkpoints} signed checkpoints, {verified.unsigned} entries since the "
-            f"last one\nroot {verified.root}",
-            soft_wrap=True,
-        )
-    return True
 
 
 def replay_journal(folder: Path, *, console: Console, json_output: bool) -> bool:

@@ -247,7 +247,11 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     from prunella.journal import Ledger, load_private_key
 
     bus = _connect(context)
-    ledger = Ledger(context.home.ledger, load_private_key(context.home.key("ledger.key")))
+    ledger = Ledger(
+        context.home.ledger,
+        load_private_key(context.home.key("ledger.key")),
+        notebooks=[Path(each) for each in context.settings.healing.witnesses],
+    )
     earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
     stack = local_stack(context.settings.stages())
     reason = context.settings.healing.reason

@@ -3,7 +3,7 @@
 `log` is the journal itself, `retention` checks and shortens it, `merkle` the tree and its proofs,
 `ledger` a journal of records under signed checkpoints, `verification` the check that anyone can
 make offline, `bundle` chosen records with their proofs in one file, `proof` the auditor's own check
-of it, `keys` what it is signed with.
+of both, `witness` checkpoints kept elsewhere, `keys` what it is all signed with.
 """
 
 from prunella.journal.bundle import Evidence, Proven, export_bundle, prove
@@ -26,6 +26,7 @@ from prunella.journal.retention import (
     prune_segments,
 )
 from prunella.journal.verification import Verified, verify_ledger
+from prunella.journal.witness import Witness, cosign, read_notebook
 
 __all__ = [
     "Checked",
@@ -41,7 +42,9 @@ __all__ = [
     "Pruned",
     "Segment",
     "Verified",
+    "Witness",
     "check_journal",
+    "cosign",
     "ensure_key_pair",
     "export_bundle",
     "list_segments",
@@ -52,6 +55,7 @@ __all__ = [
     "prune_segments",
     "read",
     "read_ledger",
+    "read_notebook",
     "verify",
     "verify_consistency",
     "verify_inclusion",

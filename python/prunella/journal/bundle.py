@@ -6,7 +6,7 @@ of ours in it, checks it against the ledger's public key.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -40,15 +40,25 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         checkpoint: The signed note that the proofs lead to; empty before the first one.
         size: How many entries the checkpoint covers.
         records: The records, oldest first.
+        consistency: By the size of an earlier checkpoint: the hashes that show that the ledger
+            only grew since.
     """
 
     checkpoint: str
     size: int
     records: tuple[Proven, ...]
+    consistency: dict[int, tuple[bytes, ...]] = msgspec.field(default_factory=dict)
 
 
-def prove(folder: Path, wanted: Callable[[LedgerEntry], bool]) -> Evidence:
+def prove(
+    folder: Path, wanted: Callable[[LedgerEntry], bool], *, since: Iterable[int] = ()
+) -> Evidence:
     """Every record that is `wanted`, proved as far as the ledger's last checkpoint goes.
+
+    Args:
+        folder: The ledger's folder.
+        wanted: Which records.
+        since: Sizes of earlier checkpoints, from which the ledger is to be shown to go on.
 
     Reads beside a live writer too, and needs no key: whoever checks the proofs checks the
     checkpoint's signature.
@@ -75,7 +85,16 @@ def prove(folder: Path, wanted: Callable[[LedgerEntry], bool]) -> Evidence:
         )
         for entry in chosen
     ]
-    return Evidence(checkpoint=last.note, size=last.size, records=tuple(records))
+    return Evidence(
+        checkpoint=last.note,
+        size=last.size,
+        records=tuple(records),
+        consistency={
+            size: tuple(tree.consistency_proof(size, last.size))
+            for size in since
+            if 0 < size <= last.size
+        },
+    )
 
 
 def export_bundle(evidence: Evidence) -> bytes:
@@ -98,5 +117,13 @@ def export_bundle(evidence: Evidence) -> bytes:
                 "proof": [step.hex() for step in each.proof],
             }
         )
-    whole = {"version": BUNDLE_VERSION, "checkpoint": evidence.checkpoint, "entries": entries}
+    whole = {
+        "version": BUNDLE_VERSION,
+        "checkpoint": evidence.checkpoint,
+        "entries": entries,
+        "consistency": {
+            str(size): [step.hex() for step in proof]
+            for size, proof in evidence.consistency.items()
+        },
+    }
     return msgspec.json.format(msgspec.json.encode(whole), indent=1)

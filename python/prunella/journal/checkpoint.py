@@ -51,13 +51,12 @@ def sign(size: int, root: bytes, key: Ed25519PrivateKey) -> Checkpoint:
     return Checkpoint(size=size, root=root, note=note)
 
 
-def append(folder: Path, checkpoint: Checkpoint) -> None:
-    """Adds a checkpoint to the folder's file; on the disk when it returns.
+def append(path: Path, checkpoint: Checkpoint) -> None:
+    """Adds a checkpoint to a file of them; on the disk when it returns.
 
     Raises:
         JournalError: The system refused.
     """
-    path = folder / CHECKPOINTS
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

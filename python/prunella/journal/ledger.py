@@ -6,7 +6,7 @@ altered, dropped, reordered or added to by anyone without the key unseen, and wh
 kept elsewhere covers, not even with it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -19,6 +19,7 @@ from prunella.journal import checkpoint as notes
 from prunella.journal.checkpoint import CHECKPOINTS, Checkpoint
 from prunella.journal.log import JournalReader, JournalWriter
 from prunella.journal.merkle import MerkleTree
+from prunella.journal.witness import Notebooks
 
 SCHEMA_VERSION = 1
 RECORD_KIND = 1
@@ -87,6 +88,8 @@ class Ledger:
     Args:
         folder: Where it is kept; made if missing.
         key: Signs the checkpoints.
+        notebooks: Files elsewhere that get a copy of the checkpoints; what they hold already is
+            compared with the ledger, so that a ledger that was cut short is not gone on with.
 
     Raises:
         JournalError: Another process writes it, or its entries do not fit its checkpoints.
@@ -99,7 +102,9 @@ class Ledger:
         >>> ledger.close()
     """
 
-    def __init__(self, folder: Path, key: Ed25519PrivateKey) -> None:
+    def __init__(
+        self, folder: Path, key: Ed25519PrivateKey, *, notebooks: Sequence[Path] = ()
+    ) -> None:
         self._folder = folder
         self._key = key
         self._encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -108,8 +113,14 @@ class Ledger:
         self._checkpoint: Checkpoint | None = None
         self._checkpoint_ns = 0
         self._closed = False
+        self._notebooks: Notebooks | None = None
         try:
             self._resume()
+            for path in notebooks:
+                self._compare_notebook(path)
+            if notebooks:
+                self._notebooks = Notebooks(notebooks)
+            self.checkpoint(0)
         except BaseException:
             self._writer.close()
             raise
@@ -165,7 +176,9 @@ class Ledger:
             # The entries first: a signature over what a power cut took away would look like fraud.
             self._writer.sync()
             made = notes.sign(size, self._tree.root(), self._key)
-            notes.append(self._folder, made)
+            notes.append(self._folder / CHECKPOINTS, made)
+            if self._notebooks is not None:
+                self._notebooks.post(made)
             self._checkpoint, self._checkpoint_ns = made, now_ns
         return self._checkpoint
 
@@ -173,6 +186,11 @@ class Ledger:
     def last_seq(self) -> int:
         """The number of the last record; 0 when empty."""
         return len(self._tree)
+
+    @property
+    def witness_failures(self) -> int:
+        """How many checkpoints a notebook did not get."""
+        return self._notebooks.failures if self._notebooks is not None else 0
 
     def inclusion_proof(self, seq: int, size: int) -> list[bytes]:
         """The hashes from record `seq` to the root of the first `size` records.
@@ -190,6 +208,8 @@ class Ledger:
                 self.checkpoint(self._checkpoint_ns)
             finally:
                 self._writer.close()
+                if self._notebooks is not None:
+                    self._notebooks.close()
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +234,12 @@ class Ledger:
         if found:
             self._checkpoint = found[-1]
             compare(self._tree, self._checkpoint, "its last checkpoint")
-        self.checkpoint(0)
+
+    def _compare_notebook(self, path: Path) -> None:
+        """Refuses to go on with a ledger that does not begin as a notebook says it did."""
+        notes.cut_torn_tail(path)
+        for each in notes.load(path, self._key.public_key()):
+            compare(self._tree, each, f"the notebook {path}")
 
 
 def read_ledger(folder: Path, *, from_seq: int = 1) -> Iterator[LedgerEntry]:
@@ -253,7 +278,14 @@ def decode(reader: JournalReader) -> Iterator[LedgerEntry]:
         )
 
 
-def compare(tree: MerkleTree, checkpoint: Checkpoint, name: str, *, good: int = 0) -> None:
+def compare(
+    tree: MerkleTree,
+    checkpoint: Checkpoint,
+    name: str,
+    *,
+    good: int = 0,
+    what: str = "rewritten",
+) -> None:
     """Refuses a tree that is not what `checkpoint` signed; its first `good` leaves are known good.
 
     Raises:
@@ -267,7 +299,7 @@ def compare(tree: MerkleTree, checkpoint: Checkpoint, name: str, *, good: int = 
         )
     if tree.root(checkpoint.size) != checkpoint.root:
         raise JournalError(
-            f"ledger entry {good + 1} or one of those up to {checkpoint.size}: rewritten: {name} "
+            f"ledger entry {good + 1} or one of those up to {checkpoint.size}: {what}: {name} "
             f"has the root {checkpoint.root.hex()[:16]}…, found "
             f"{tree.root(checkpoint.size).hex()[:16]}…"
         )

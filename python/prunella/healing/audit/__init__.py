@@ -6,6 +6,7 @@ from prunella.healing.audit.trail import (
     Link,
     incident_entries,
     incident_evidence,
+    incident_of,
     incident_trail,
     read_trail,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "Link",
     "incident_entries",
     "incident_evidence",
+    "incident_of",
     "incident_trail",
     "read_trail",
 ]

@@ -86,7 +86,7 @@ def incident_evidence(folder: Path, incident: str) -> Evidence:
     Raises:
         JournalError: The ledger is damaged.
     """
-    return prove(folder, lambda each: _incident_of(each) == incident)
+    return prove(folder, lambda each: incident_of(each) == incident)
 
 
 def incident_trail(folder: Path, incident: str) -> IncidentTrail:
@@ -116,6 +116,6 @@ def _typed(each: LedgerEntry) -> Entry:
     return Entry(seq=each.seq, ts_ns=each.ts_ns, kind=each.kind, record=record)
 
 
-def _incident_of(each: LedgerEntry) -> str:
-    """Without decoding: an incident's opening is the one record that cannot carry its own id."""
+def incident_of(each: LedgerEntry) -> str:
+    """Its incident, empty if none; the opening is the one record that cannot carry its own id."""
     return incident_id(each.seq) if each.kind == _OPENED else each.incident
