@@ -37,6 +37,7 @@ from prunella.evaluation.fault.path_loss import PathLoss
 from prunella.evaluation.fault.path_one_way import PathOneWay
 from prunella.evaluation.fault.path_resets import PathResets
 from prunella.evaluation.fault.path_throttled import PathThrottled
+from prunella.evaluation.fault.plane_killed import PlaneKilled
 from prunella.evaluation.fault.planned_restart import PlannedRestart
 from prunella.evaluation.fault.reject_storm import RejectStorm
 from prunella.evaluation.fault.venue_clock import VenueClock
@@ -52,6 +53,7 @@ FAULTS: dict[str, Fault] = {
         EngineCrash(),
         EngineFrozen(),
         CrashLoop(),
+        PlaneKilled(),
         AgentCrash(),
         AgentFrozen(),
         MonitorFrozen(),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from prunella.evaluation.fault.base import Fault, FaultKind, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
-RECENT_S = 2.0
+RECENT_S = 3.0
 Behaviours = dict[Severity, dict[str, Any]]
 
 

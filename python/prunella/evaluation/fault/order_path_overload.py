@@ -3,11 +3,12 @@
 from prunella.evaluation.fault.base import Fault, Injection, Severity
 from prunella.evaluation.stack import RunningStack
 
-_REQUESTS_PER_SECOND: dict[Severity, int] = {1: 5, 2: 4, 3: 3}
+_REQUESTS_PER_SECOND: dict[Severity, int] = {1: 4, 2: 3}
 """What the order path still carries, cancels included: less than the strategies send when the
 market moves, more than nothing, so that sending less is a real cure."""
-QUIET_S = 2.0
-"""Without a refusal for so long, whoever sends has found the rate that is carried."""
+QUIET_S = 3.0
+"""Without a refusal for so long, whoever sends has found the rate that is carried; markets pause
+for a second or two, and then nobody is refused either."""
 
 
 class OrderPathOverload(Fault):
@@ -18,7 +19,7 @@ class OrderPathOverload(Fault):
     domain = "http"
     fault_class = "order_path.overloaded"
     workflows = frozenset({"back-off-and-shed"})
-    severities = (1, 2, 3)
+    severities = (1, 2)
     shows_within_s = 15.0
 
     def strike(self, stack: RunningStack, severity: Severity) -> Injection:
@@ -34,7 +35,7 @@ class OrderPathOverload(Fault):
         )
 
     def shows(self, stack: RunningStack, injection: Injection) -> bool:
-        """The exchange has refused a request for it within the last two seconds."""
+        """The exchange has refused a request for it within the last seconds."""
         refused = stack.exchange_refusals("primary")
         return stack.grew("refused", refused, QUIET_S, since=injection.before["refused"])
 

@@ -17,10 +17,10 @@ class OrderPathThrottled(MisbehavingVenue):
     kind = "state"
     workflows = frozenset({"back-off-and-shed"})
     shows_within_s = 25.0
+    severities = (1, 2)
     behaviours: ClassVar[Behaviours] = {
-        1: {"order_capacity_per_second": 5, "errors": (429,)},
-        2: {"order_capacity_per_second": 4, "errors": (429,)},
-        3: {"order_capacity_per_second": 3, "errors": (429,)},
+        1: {"order_capacity_per_second": 4, "errors": (429,)},
+        2: {"order_capacity_per_second": 3, "errors": (429,)},
     }
 
     def seen(self, stack: RunningStack) -> int:
@@ -28,7 +28,7 @@ class OrderPathThrottled(MisbehavingVenue):
         return stack.venue_answers("primary", 429)
 
     def shows(self, stack: RunningStack, injection: Injection) -> bool:
-        """It has said so within the last two seconds."""
+        """It has said so within the last seconds."""
         seen = self.seen(stack)
         return stack.grew(self.name, seen, RECENT_S, since=injection.before["seen"])
 

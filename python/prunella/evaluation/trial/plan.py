@@ -43,7 +43,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hold: float = 10.0
 
 
-QUICK = Pace(warm_up=6.0, stretch=1.0, budget=10.0, hold=1.5)
+QUICK = Pace(warm_up=6.0, stretch=1.0, budget=12.0, hold=2.0)
 
 
 class PlannedSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
