@@ -140,6 +140,13 @@ OWN_METRICS: dict[str, tuple[Own, ...]] = {
         Own("telemetry_recording_lost_total", "count", "messages and readings not recorded"),
         Own("telemetry_recording_failures_total", "count", "blocks that could not be written"),
     ),
+    "otlp": (
+        Own("otlp_taken_total", "count", "points, log records and spans taken"),
+        Own("otlp_refused_total", "count", "the same, refused for want of room"),
+        Own("otlp_malformed_total", "count", "requests that could not be read"),
+        Own("otlp_unauthorised_total", "count", "requests without the token"),
+        Own("otlp_series", "count", "series known"),
+    ),
     "agent-*": (
         Own("agent_readings_total", "count", "readings seen"),
         Own("agent_series", "count", "series that its detectors look at"),

@@ -18,6 +18,7 @@ __all__ = [
     "MerkleTree",
     "Microprice",
     "Model",
+    "OtlpIntake",
     "RealisedVolatility",
     "Recording",
     "Replica",
@@ -167,6 +168,20 @@ class StrategyFeed:
 class LogTemplates:
     def __new__(cls, warm_up: int) -> LogTemplates: ...
     def update(self, line: str) -> tuple[str, bool]: ...
+
+@final
+class OtlpIntake:
+    def __new__(cls, series_max: int) -> OtlpIntake: ...
+    def metrics(self, request: bytes, now_ns: int) -> tuple[int, int]: ...
+    def logs(self, request: bytes, now_ns: int) -> tuple[int, int]: ...
+    def traces(self, request: bytes, now_ns: int) -> tuple[int, int]: ...
+    def drain(
+        self,
+    ) -> tuple[
+        int,
+        list[tuple[str, str, list[tuple[str, str]]]],
+        list[tuple[int, float, int]],
+    ]: ...
 
 @final
 class StreamForecast:

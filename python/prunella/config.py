@@ -45,6 +45,9 @@ FOLLOWERS = ("signal", "risk", "position")
 STRATEGY_PREFIX = "strategy-"
 """Before the name of a strategy in Python: its process."""
 
+OTLP = "otlp"
+"""The process that takes what other programs send; there when the settings want it."""
+
 EXCHANGES = tuple(name for name in COMPONENTS if name.startswith("exchange-"))
 PORT_MIN = 1_024
 PORT_MAX = 65_535
@@ -208,7 +211,8 @@ class Settings(Section, frozen=True):
     def components(self) -> tuple[str, ...]:
         """Every process of this stack, in the order of starting: a person's strategies last."""
         after = COMPONENTS.index("engine") + 1
-        return (*COMPONENTS[:after], *self.stages(), *COMPONENTS[after:], *self._strategies())
+        stack = (*COMPONENTS[:after], *self.stages(), *COMPONENTS[after:], *self._strategies())
+        return (*stack, OTLP) if self.telemetry.otlp.enabled else stack
 
     def stages(self) -> tuple[str, ...]:
         """The processes that the engine trades through; none where it is all stages itself."""
@@ -216,7 +220,7 @@ class Settings(Section, frozen=True):
 
     def ports(self) -> dict[str, int]:
         """HTTP port of each component; that of none depends on the topology."""
-        known = (*COMPONENTS, *STAGE_COMPONENTS, *self._strategies())
+        known = (*COMPONENTS, *STAGE_COMPONENTS, *self._strategies(), OTLP)
         ports = {name: self.stack.port_base + i for i, name in enumerate(known)}
         return {name: ports[name] for name in self.components()}
 

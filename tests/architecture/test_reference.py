@@ -12,8 +12,10 @@ from prunella.cli import service
 from prunella.control.tokens import ensure_token
 from prunella.healing.incident import Component
 from prunella.healing.loop import AgentLoop, AgentSettings, HealingService, local_stack
+from prunella.telemetry.otlp import OtlpReceiver
 from prunella.telemetry.processes import Components, ProcessCollector
 from prunella.telemetry.recording import Recorder, TelemetryWriter
+from prunella.telemetry.settings import OtlpSettings
 from prunella.telemetry.watch import Watch
 from prunella.trading.order import denial_reasons
 from prunella.values import Home, ManualClock
@@ -70,6 +72,12 @@ def test_metrics_of_the_watch_are_on_the_page(tmp_path: Path) -> None:
     writer = TelemetryWriter(tmp_path / "t", bytes_max=0)
     recorder = Recorder(writer, lambda _timeout_s: None, ManualClock())
     assert _names(watch.metrics() + recorder.metrics()) == _told("watch")
+
+
+def test_metrics_of_the_receiver_are_on_the_page() -> None:
+    """What the process `otlp` counts against the table."""
+    receiver = OtlpReceiver(OtlpSettings(), reserved=(), token="t", clock=ManualClock())
+    assert _names(receiver.metrics()) == _told("otlp")
 
 
 def test_metrics_of_the_healing_plane_are_on_the_page(tmp_path: Path) -> None:

@@ -200,3 +200,65 @@ def test_threads_that_publish_at_once_lose_nothing(place: Place) -> None:
         for _ in range(4 * (QUEUE_MAX // 10)):
             assert inbox.receive(PATIENCE_S) is not None
     assert (inbox.lost, watch.dropped) == (0, dropped)
+
+
+def test_burst_tenfold_beyond_the_queues_loses_nothing_urgent(place: Place) -> None:
+    """Ten times what all queues hold, to one that does not read: urgent words all come."""
+    watch, agent = place.connect("watch"), place.connect("agent-cpu")
+    inbox = place.connect("healing").subscribe("local/")
+    joined(watch, inbox, "local/cpu/host/normal")
+    joined(agent, inbox, "local/healing/agent-cpu/urgent")
+    dropped = agent.dropped
+    began = threading.Barrier(2)
+
+    def burst() -> None:
+        began.wait()
+        for _ in range(40 * QUEUE_MAX):
+            watch.publish("local/cpu/host/normal", bytes(8000), kind="readings", now_ns=1)
+
+    thread = threading.Thread(target=burst)
+    thread.start()
+    began.wait()
+    for number in range(QUEUE_MAX // 2):
+        agent.publish("local/healing/agent-cpu/urgent", b"%d" % number, kind="diagnosis", now_ns=1)
+    thread.join()
+    received: list[Message] = []
+    until(lambda: _drained(inbox, received) and _urgent(received) == QUEUE_MAX // 2)
+    urgent = [each.payload for each in received if each.topic.endswith("/urgent")]
+    assert urgent == [b"%d" % number for number in range(QUEUE_MAX // 2)]
+    assert agent.dropped == dropped
+    assert len(received) - len(urgent) < 40 * QUEUE_MAX  # the readings were too many, and it shows
+    joined(watch, inbox, "local/cpu/host/normal")
+    assert inbox.lost + watch.dropped > 0
+
+
+def _drained(inbox: Subscription, received: list[Message]) -> bool:
+    while (message := inbox.receive(QUIET_S)) is not None:
+        received.append(message)
+    return True
+
+
+def _urgent(received: list[Message]) -> int:
+    return sum(each.topic.endswith("/urgent") for each in received)
+
+
+def test_urgent_message_overtakes_what_waits(place: Place) -> None:
+    """Who comes back to a long queue hears first what somebody waits for."""
+    watch, agent = place.connect("watch"), place.connect("agent-cpu")
+    inbox = place.connect("healing").subscribe("local/")
+    joined(watch, inbox, "local/cpu/host/normal")
+    joined(agent, inbox, "local/healing/agent-cpu/urgent")
+    for _ in range(QUEUE_MAX // 2):
+        watch.publish("local/cpu/host/normal", b"x", kind="readings", now_ns=1)
+    agent.publish("local/healing/agent-cpu/urgent", b"!", kind="diagnosis", now_ns=1)
+    received: list[Message] = []
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.05)):
+        pause.wait(0.05)  # nobody reads meanwhile
+        message = inbox.receive(0)
+        assert message is not None
+        received.append(message)
+        if message.payload == b"!":
+            break
+    assert received[-1].payload == b"!"
+    assert len(received) < QUEUE_MAX // 2

@@ -59,7 +59,7 @@ def publish_until_heard(folder: Path, topic: str = "local/cpu/host/normal") -> M
 def test_sockets_are_private_to_their_owner(tmp_path: Path) -> None:
     """Nobody else may even connect."""
     with routing(tmp_path):
-        for name in ("in.sock", "out.sock"):
+        for name in ("in.sock", "out.sock", "in-urgent.sock", "out-urgent.sock"):
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 

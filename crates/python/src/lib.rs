@@ -15,6 +15,7 @@ mod recording;
 mod replica;
 mod stage;
 mod strategy_feed;
+mod telemetry;
 
 use pyo3::prelude::*;
 
@@ -54,6 +55,8 @@ mod _core {
     use super::stage::StageLoop;
     #[pymodule_export]
     use super::strategy_feed::StrategyFeed;
+    #[pymodule_export]
+    use super::telemetry::OtlpIntake;
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 
     /// Sets the version that Python reads as `_core.__version__`.

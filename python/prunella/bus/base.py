@@ -36,7 +36,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(Protocol):
-    """A bounded queue of messages; when it is full the newest is dropped."""
+    """Bounded queues, one of each urgency; when one is full the newest of it is dropped."""
 
     @property
     def lost(self) -> int:
@@ -49,7 +49,7 @@ class Subscription(Protocol):
         ...
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message, or None when none came in time; 0 does not wait."""
+        """The next message, urgent ones first; None when none came in time; 0 does not wait."""
         ...
 
     def close(self) -> None:

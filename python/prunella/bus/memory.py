@@ -6,6 +6,7 @@ from collections import deque
 from prunella.bus.base import QUEUE_MAX, Gaps, Message
 from prunella.bus.envelope import Sealer, unseal
 from prunella.bus.role import role_named
+from prunella.bus.topic import URGENT
 
 
 class MemoryBroker:
@@ -98,13 +99,14 @@ class MemoryBus:
 
 
 class MemorySubscription:
-    """A bounded queue; when it is full the newest message is dropped, as a socket does."""
+    """Two bounded queues; when one is full its newest message is dropped, as a socket does."""
 
     def __init__(self, broker: MemoryBroker, prefixes: tuple[str, ...], queue_max: int) -> None:
         self._broker = broker
         self._prefixes = prefixes
         self._queue_max = queue_max
-        self._queue: deque[tuple[str, bytes]] = deque()
+        self._urgent: deque[tuple[str, bytes]] = deque()
+        self._normal: deque[tuple[str, bytes]] = deque()
         self._filled = threading.Condition()
         self._gaps = Gaps()
         self.malformed = 0
@@ -118,17 +120,18 @@ class MemorySubscription:
         """Takes a message if it is wanted and there is room."""
         if not topic.startswith(self._prefixes):
             return
+        queue = self._urgent if topic.endswith(URGENT) else self._normal
         with self._filled:
-            if len(self._queue) < self._queue_max:
-                self._queue.append((topic, envelope))
+            if len(queue) < self._queue_max:
+                queue.append((topic, envelope))
                 self._filled.notify()
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message, or None when none came in time."""
+        """The next message, an urgent one first, or None when none came in time."""
         with self._filled:
-            if not self._filled.wait_for(lambda: bool(self._queue), timeout_s):
+            if not self._filled.wait_for(lambda: bool(self._urgent or self._normal), timeout_s):
                 return None
-            topic, envelope = self._queue.popleft()
+            topic, envelope = (self._urgent or self._normal).popleft()
         message = unseal(topic.encode(), envelope)
         self._gaps.see(message.topic, message.seq)
         return message
@@ -137,4 +140,5 @@ class MemorySubscription:
         """Ends the subscription; nothing comes any more."""
         self._broker.leave(self)
         with self._filled:
-            self._queue.clear()
+            self._urgent.clear()
+            self._normal.clear()

@@ -4,6 +4,9 @@ Who connects says its role and proves it with a password. The router then knows,
 and for every subscription, whose it is, and holds it to the table of roles: a subscription beyond a
 role is never entered, a message beyond a role is never carried. Both are counted.
 
+There are two lanes, each with sockets and queues of its own: what is urgent is carried first and
+never waits behind, or is dropped for, what is not.
+
 What this keeps apart is processes that hold nothing but their own role's password. Processes of the
 same user that can read the key folder can make every password; against those only separate users
 help.
@@ -13,12 +16,14 @@ import hmac
 import os
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 
 from prunella.bus.base import QUEUE_MAX
 from prunella.bus.role import role_named
-from prunella.bus.zeromq import MESSAGE_BYTES_MAX, role_password, take_credit
+from prunella.bus.topic import URGENT
+from prunella.bus.zeromq import MESSAGE_BYTES_MAX, lane_path, role_password, take_credit
 from prunella.errors import UsageError
 
 _POLL_MS = 200
@@ -27,6 +32,14 @@ _BATCH_MAX = 200
 """Messages carried before the other sockets get their turn, so that a flood cannot keep a new
 subscriber out."""
 _SUBSCRIBE = 1
+
+
+class _Lane(NamedTuple):
+    """The sockets of one urgency."""
+
+    urgent: bool
+    inlet: zmq.Socket[bytes]
+    outlet: zmq.Socket[bytes]
 
 
 class Router:
@@ -61,26 +74,37 @@ class Router:
         # libzmq asks this socket about every peer; it must be there before the others.
         self._gate = self._context.socket(zmq.REP)
         self._gate.bind("inproc://zeromq.zap.01")
-        self._inlet = self._bind(zmq.PULL, inlet, queue_max)
         # Manual: a subscription is entered by us, not by whoever asks for it.
-        self._outlet = self._bind(zmq.XPUB, outlet, queue_max)
+        self._lanes = tuple(
+            _Lane(
+                urgent=urgent,
+                inlet=self._bind(zmq.PULL, lane_path(inlet, urgent=urgent), queue_max),
+                outlet=self._bind(zmq.XPUB, lane_path(outlet, urgent=urgent), queue_max),
+            )
+            for urgent in (True, False)
+        )
 
     def run(self) -> None:
         """Carries until `stop`."""
         poller = zmq.Poller()
-        for socket in (self._gate, self._outlet, self._inlet):
+        sockets = [
+            self._gate,
+            *(each for lane in self._lanes for each in (lane.outlet, lane.inlet)),
+        ]
+        for socket in sockets:
             poller.register(socket, zmq.POLLIN)
         try:
             while not self._stop.is_set():
                 ready = dict(poller.poll(_POLL_MS))
                 if self._gate in ready:
                     self._admit()
-                if self._outlet in ready:
-                    self._enter()
-                if self._inlet in ready:
-                    self._carry()
+                for lane in self._lanes:  # the urgent one first
+                    if lane.outlet in ready:
+                        self._enter(lane)
+                    if lane.inlet in ready:
+                        self._carry(lane)
         finally:
-            for socket in (self._inlet, self._outlet, self._gate):
+            for socket in sockets:
                 socket.close(linger=0)
             self._context.term()
 
@@ -129,28 +153,30 @@ class Router:
         code, text = (b"200", b"OK") if good else (b"400", b"wrong role or password")
         self._gate.send_multipart((version, request, code, text, user if good else b"", b""))
 
-    def _enter(self) -> None:
-        """Enters a subscription if the peer's role may have it."""
-        frame = self._outlet.recv(copy=False)
+    def _enter(self, lane: "_Lane") -> None:
+        """Enters a subscription if the peer's role may have it; each is asked for on both lanes."""
+        frame = lane.outlet.recv(copy=False)
         asked = frame.bytes
         if asked[:1] != bytes((_SUBSCRIBE,)):
             return  # a peer that left; libzmq has forgotten its subscriptions already
         if role_named(str(frame.get("User-Id"))).may_hear(asked[1:].decode("utf-8", "replace")):
-            self._outlet.setsockopt(zmq.SUBSCRIBE, asked[1:])
-        else:
+            lane.outlet.setsockopt(zmq.SUBSCRIBE, asked[1:])
+        elif not lane.urgent:
             self.refused_subscriptions += 1
 
-    def _carry(self) -> None:
-        """Carries what waits, within reason."""
+    def _carry(self, lane: "_Lane") -> None:
+        """Carries what waits, within reason; a message of the other urgency is refused."""
         for _ in range(_BATCH_MAX):
             try:
-                parts = self._inlet.recv_multipart(zmq.NOBLOCK, copy=False)
+                parts = lane.inlet.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             role = role_named(str(parts[0].get("User-Id")))
-            if len(parts) == 2 and role.may_say(parts[0].bytes.decode("utf-8", "replace")):
-                take_credit(self._outlet)
-                self._outlet.send_multipart(parts, copy=False)
+            topic = parts[0].bytes.decode("utf-8", "replace")
+            fits = len(parts) == 2 and topic.endswith(URGENT) == lane.urgent
+            if fits and role.may_say(topic):
+                take_credit(lane.outlet)
+                lane.outlet.send_multipart(parts, copy=False)
                 self.carried += 1
             else:
                 self.refused_messages += 1

@@ -12,6 +12,10 @@ Urgency = Literal["normal", "urgent"]
 _PART = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 
 
+URGENT = "/urgent"
+"""How a topic ends whose message somebody waits for; such messages have queues of their own."""
+
+
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """Where a message belongs.
 

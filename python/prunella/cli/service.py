@@ -60,8 +60,8 @@ def _run(context: Context) -> None:
             _monitor(context)
         case "bus":
             _bus(context)
-        case "watch":
-            _watch(context)
+        case "watch" | "otlp":
+            _telemetry(context, kind)
         case "healing":
             healing(context)
         case "agent":
@@ -186,10 +186,15 @@ def _connect(context: Context, role: str = "") -> "ZeroMqBus":
     )
 
 
-def _watch(context: Context) -> None:
-    from prunella.cli.telemetry_service import watch
+def _telemetry(context: Context, kind: Literal["watch", "otlp"]) -> None:
+    if kind == "otlp":
+        from prunella.cli.otlp_service import otlp
 
-    watch(context, _connect(context), _connect(context, role="recorder"))
+        otlp(context, _connect(context))
+    else:
+        from prunella.cli.telemetry_service import watch
+
+        watch(context, _connect(context), _connect(context, role="recorder"))
 
 
 def agent(context: Context, make: "MakeAgent | None" = None) -> None:

@@ -20,7 +20,7 @@ from prunella.exchange import ensure_venue_key
 from prunella.journal import ensure_key_pair
 from prunella.values import Home
 
-UNHEALED = {"bus", "monitor", "watch", "healing"}
+UNHEALED = {"bus", "monitor", "watch", "otlp", "healing"}
 READY_TIMEOUT_S = 30.0
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 """Below the kernel's ephemeral range, so that no outgoing connection takes one meanwhile."""
@@ -79,7 +79,7 @@ def undisturbed() -> Iterator[None]:
 
 def prepare(home: Home) -> None:
     """Makes the keys and tokens that are missing; never replaces one."""
-    for name in ("control.token", "read.token", "admin.token", "bus.token"):
+    for name in ("control.token", "read.token", "admin.token", "bus.token", "otlp.token"):
         ensure_token(home.key(name))
     for name in ("ledger", "decider"):
         ensure_key_pair(home.key(f"{name}.key"))

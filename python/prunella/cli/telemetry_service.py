@@ -10,11 +10,14 @@ import msgspec
 from prunella.bus import Bus, Topic
 from prunella.cli.context import Context
 from prunella.config import FOLLOWERS
+from prunella.detect import Templates
+from prunella.errors import ConfigError
 from prunella.telemetry import DOMAINS, Readings
+from prunella.telemetry.logs import LogTail
 from prunella.telemetry.processes import Components, ProcessCollector
 from prunella.telemetry.recording import Recorder, TelemetryWriter
 from prunella.telemetry.resources import ResourceCollector
-from prunella.telemetry.scrape import Target
+from prunella.telemetry.scrape import ForeignTarget, Target
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.telemetry.watch import Watch
 from prunella.values import Clock
@@ -39,7 +42,7 @@ def publisher(bus: Bus, clock: Clock) -> Callable[[Readings], None]:
 
 def watch(context: Context, bus: Bus, recorder_bus: Bus) -> None:
     """Collects from the host, our processes and their pages, and records what agents can see."""
-    ports = context.settings.ports()
+    ports, publish = context.settings.ports(), publisher(bus, context.clock)
     components = context.settings.components(), context.home.root / "supervisord.pid"
     collecting = Watch(
         processes=ProcessCollector(Components(*components), hot_threads={"engine": ("hot", "hot")}),
@@ -49,10 +52,22 @@ def watch(context: Context, bus: Bus, recorder_bus: Bus) -> None:
             Target(name, ports[name], context.read_token)
             for name in ("engine", "exchange-primary", "exchange-backup", *FOLLOWERS)
             if name in ports
-        ],
-        publish=publisher(bus, context.clock),
+        ]
+        + foreign_targets(context),
+        publish=publish,
         clock=context.clock,
     )
+    logs = [
+        LogTail(
+            name,
+            context.home.root / log.path,
+            log.domain,
+            templates=Templates().update,
+            publish=publish,
+            clock=context.clock,
+        )
+        for name, log in context.settings.telemetry.logs.items()
+    ]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: collecting.stop())
     with recording(context, recorder_bus) as figures:
@@ -65,10 +80,34 @@ def watch(context: Context, bus: Bus, recorder_bus: Bus) -> None:
                 status=collecting.status,
             ),
         )
-        pages.start()
+        serving: list[StatusServer | LogTail] = [pages, *logs]
+        for each in serving:
+            each.start()
         collecting.run()
-        pages.close()
+        for each in serving:
+            each.close()
     bus.close()
+
+
+def foreign_targets(context: Context) -> list[Target]:
+    """The pages of others that the settings name.
+
+    Raises:
+        ConfigError: A token file cannot be read.
+    """
+    targets: list[Target] = []
+    for name, each in context.settings.telemetry.scrape.items():
+        token = ""
+        if each.token_file:
+            path = context.home.root / each.token_file
+            try:
+                token = path.read_text(encoding="ascii").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"[telemetry.scrape.{name}]: cannot read token_file {path}: {error}"
+                ) from None
+        targets.append(ForeignTarget(name, each, token))
+    return targets
 
 
 @contextmanager

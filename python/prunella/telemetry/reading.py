@@ -9,6 +9,9 @@ Domain = Literal["cpu", "network", "io", "execution", "http"]
 
 DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
+BATCH_MAX = 1000
+"""Readings of one message on the bus, which has a limit of bytes."""
+
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One value of one metric.

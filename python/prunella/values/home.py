@@ -37,7 +37,9 @@ class Home:
             ValueError: The path is too long for a unix socket inside it, or the folder holds
                 something else.
         """
-        longest = str(self.exchange_control("primary"))
+        longest = max(
+            str(self.exchange_control("primary")), str(self.socket("bus-out-urgent")), key=len
+        )
         if len(longest) > UNIX_PATH_MAX:
             raise ValueError(
                 f"the home folder's path is too long for a unix socket ({len(longest)} > "
