@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prunella.healing.incident import Diagnosis, IncidentState
 from prunella.healing.loop import Case, LoopSettings, Orchestrator, assemble, local_stack
 from prunella.healing.loop.thought import Thinker
-from prunella.healing.reason import ReasonSettings
+from prunella.healing.reason import ReasonSettings, Redactor
 from prunella.healing.remediate import InlinePool
 from stack import CrashError, MemoryLedger, Offender, Stack, advise
 
@@ -25,7 +25,9 @@ class Rig:
         persons: Mapping[str, str] | None = None,
         thinker: Thinker | None = None,
         reason: ReasonSettings | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
+        self.secrets = secrets
         self.persons = persons or {}
         self.thinker = thinker
         self.reason = reason
@@ -47,6 +49,7 @@ class Rig:
             persons=lambda: self.persons,
             thinker=self.thinker,
             reason=self.reason,
+            redactor=Redactor(self.secrets),
         )
 
     def restart_plane(self) -> None:

@@ -113,6 +113,7 @@ class Stack:
     commands: list[tuple[str, Command]] = field(default_factory=list)
     replies: dict[str, Reply] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
+    complaint: str = "no answer"
     refuse: set[str] = field(default_factory=set)
     cursed: set[str] = field(default_factory=set)
     market_speed: int = 1
@@ -238,7 +239,7 @@ class Stack:
             # Whether it was done is unknown to the caller: sometimes it was.
             if self.random.random() < 0.5 and key not in self.replies:
                 self.replies[key] = self._obey(target, command)
-            raise TargetUnavailableError("no answer")
+            raise TargetUnavailableError(self.complaint)
         if key not in self.replies:
             self.replies[key] = self._obey(target, command)
         return self.replies[key]

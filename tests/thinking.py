@@ -1,6 +1,8 @@
 """For tests: a gateway and a plane that think, with a scripted model over real HTTP."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -38,9 +40,15 @@ def settings(*servers: ModelServer, **words: Any) -> ReasonSettings:
     return msgspec.structs.replace(ReasonSettings(endpoints=endpoints), **words)
 
 
-def gateway(reason: ReasonSettings, clock: ManualClock, **keys: str) -> Gateway:
+def gateway(
+    reason: ReasonSettings,
+    clock: ManualClock,
+    keys: Mapping[str, str] = MappingProxyType({}),
+    secrets: tuple[str, ...] = (),
+) -> Gateway:
     """A gateway with the expert at its end."""
-    return gateway_of(reason, keys=keys, redactor=Redactor(keys.values()), clock=clock)
+    redactor = Redactor([*keys.values(), *secrets])
+    return gateway_of(reason, keys=keys, redactor=redactor, clock=clock)
 
 
 def writer(reason: ReasonSettings | None = None, *secrets: str) -> Writer:
@@ -95,7 +103,7 @@ def prompt(*symptoms: Symptom, **words: Any) -> Prompt:
 def consult(reason: ReasonSettings, question: Prompt | None = None, **keys: str) -> Consultation:
     """Asks once."""
     question = question or prompt()
-    return gateway(reason, ManualClock(start_ns=NOW_NS), **keys).consult(
+    return gateway(reason, ManualClock(start_ns=NOW_NS), keys).consult(
         question, writer(reason).write(question)
     )
 
@@ -103,9 +111,11 @@ def consult(reason: ReasonSettings, question: Prompt | None = None, **keys: str)
 class InlineThinker:
     """Asks at once on the caller's thread, or keeps the question until `answer` is called."""
 
-    def __init__(self, reason: ReasonSettings, *, patient: bool = False) -> None:
-        self._gateway = gateway(reason, ManualClock(start_ns=NOW_NS))
-        self._writer = writer(reason)
+    def __init__(
+        self, reason: ReasonSettings, *, patient: bool = False, secrets: tuple[str, ...] = ()
+    ) -> None:
+        self._gateway = gateway(reason, ManualClock(start_ns=NOW_NS), secrets=secrets)
+        self._writer = writer(reason, *secrets)
         self._patient = patient
         self.waiting: list[tuple[Future[Consultation], Prompt, Brief]] = []
 
@@ -129,10 +139,15 @@ class InlineThinker:
 
 
 def thinking_rig(
-    *servers: ModelServer, patient: bool = False, **words: Any
+    *servers: ModelServer, patient: bool = False, secrets: tuple[str, ...] = (), **words: Any
 ) -> tuple[Rig, InlineThinker]:
     """A simulated stack whose plane may ask scripted models."""
     reason = settings(*servers, **words)
-    thinker = InlineThinker(reason, patient=patient)
-    rig = Rig(settings=msgspec.structs.replace(local_stack()), thinker=thinker, reason=reason)
+    thinker = InlineThinker(reason, patient=patient, secrets=secrets)
+    rig = Rig(
+        settings=msgspec.structs.replace(local_stack()),
+        thinker=thinker,
+        reason=reason,
+        secrets=secrets,
+    )
     return rig, thinker

@@ -74,9 +74,36 @@ def test_model_alone_does_nothing_unless_allowed_to() -> None:
         rig.run(0.2)
         rig.advise(agent="agent-io", fault="disk.slow", culprit="engine")
         rig.run(10)
-        assert rig.state() is IncidentState.ESCALATED
+        assert (rig.state(), rig.case.reason) == (IncidentState.ESCALATED, "ADVICE_DOUBTED")
         assert rig.acts() == []
-        assert any("restart-with-warm-up" in each.text for each in rig.case.events)
+        (waiting,) = rig.plane.approvals.waiting(rig.stack.now_ns)
+        assert waiting.action.workflow == "restart-with-warm-up"
+        assert waiting.rules == ("forbid-doubted-advice",)
+    check(rig)
+
+
+def test_model_that_differs_makes_a_person_look() -> None:
+    """The expert hesitates between nothing and a restart, the model blames a venue: nobody acts."""
+    with ModelServer("hostile") as server:
+        rig, _ = thinking_rig(server, alone="act")
+        rig.run(3)
+        rig.freeze_primary()
+        rig.advise(
+            agent="agent-io",
+            fault="venue.silent",
+            culprit="exchange-primary",
+            workflow="restart-with-warm-up",
+            target="engine",
+            evidence=("venue_feed_age_seconds@engine",),
+            confidence=0.9,
+        )
+        rig.run(6)
+        (answered,) = rig.ledger.records("thought.answered")
+        assert (answered.why, answered.stance) == ("rivals", "differs")
+        assert (rig.state(), rig.case.reason) == (IncidentState.ESCALATED, "ADVICE_DOUBTED")
+        assert rig.acts() == []
+        assert rig.case.contested
+        assert any(each.kind == "incident.diagnosis" for each in rig.case.events)
     check(rig)
 
 

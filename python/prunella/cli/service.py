@@ -248,7 +248,8 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     from prunella.cli.targets import healing_targets
     from prunella.healing.audit import read_trail
     from prunella.healing.loop import HealingService, local_stack
-    from prunella.healing.loop.thinker import thinker_of
+    from prunella.healing.loop.thinker import keys_of, thinker_of
+    from prunella.healing.reason import Redactor
     from prunella.journal import Ledger, load_private_key
 
     bus = _connect(context)
@@ -260,6 +261,7 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
     earlier = [(each.seq, each.ts_ns, each.record) for each in read_trail(context.home.ledger)]
     stack = local_stack(context.settings.stages())
     reason = context.settings.healing.reason
+    redactor = Redactor([*_secrets(context.home), *keys_of(reason, os.environ)[0].values()])
     HealingService(
         home=context.home,
         settings=msgspec.structs.replace(
@@ -279,11 +281,12 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
             components=stack.components,
             venues=stack.venues,
             environment=os.environ,
-            secrets=_secrets(context.home),
+            redactor=redactor,
             clock=context.clock,
             workflows=catalogue,
         ),
         reason=reason,
+        redactor=redactor,
     ).run()
     ledger.close()
     bus.close()

@@ -120,6 +120,7 @@ CASES: dict[str, tuple[Incident, Proposal, dict[str, Any]]] = {
     "forbid-own-rate": (incident(), RESTART, {"own_last_hour": {"restart-with-warm-up": 20}}),
     "forbid-own-daily-rate": (incident(), RESTART, {"own_last_day": {"restart-with-warm-up": 100}}),
     "forbid-remediation-loop": (incident(), RESTART, {"repeats": {"restart-with-warm-up": 5}}),
+    "forbid-doubted-advice": (incident(), RESTART, {"doubted": frozenset({KEY_OF_RESTART})}),
     "forbid-rejected": (incident(), RESTART, {"rejected": frozenset({KEY_OF_RESTART})}),
 }
 SETTINGS_CASES: dict[str, dict[str, Any]] = {

@@ -113,6 +113,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
         parameters: The parameters filled in for each feasible workflow and target.
         approvals: Who signed each workflow and target, with exactly these parameters.
         rejected: What a person said no to.
+        doubted: What a model contradicts, or says alone.
     """
 
     workflows: dict[str, WorkflowFacts]
@@ -130,6 +131,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[tuple[str, str], dict[str, str]] = msgspec.field(default_factory=dict)
     approvals: dict[tuple[str, str], frozenset[str]] = msgspec.field(default_factory=dict)
     rejected: frozenset[tuple[str, str]] = frozenset()
+    doubted: frozenset[tuple[str, str]] = frozenset()
 
 
 class Decider:
@@ -257,6 +259,7 @@ class Decider:
                 for diagnosis in incident.diagnoses
                 for each in diagnosis.hypotheses[:1]
             ),
+            "doubted": key in now.doubted,
             "environment": settings.environment,
             "frozen": now.frozen,
             "in_maintenance": bool({proposal.target, incident.culprit} & now.maintenance),

@@ -8,6 +8,8 @@ class RefusalReason(StrEnum):
 
     ACTION_LOOSENS = "ACTION_LOOSENS"
     """A step of the workflow would loosen trading; only a person may do that."""
+    ADVICE_DOUBTED = "ADVICE_DOUBTED"
+    """A model differs from the expert, or a model alone says so: a person has to sign."""
     APPROVAL_NEEDED = "APPROVAL_NEEDED"
     """This workflow waits for a person's signature: `prunella approvals`."""
     APPROVAL_REJECTED = "APPROVAL_REJECTED"
@@ -69,6 +71,7 @@ RULE_REASONS: dict[str, RefusalReason] = {
     "forbid-blast-radius": RefusalReason.BLAST_RADIUS_EXCEEDED,
     "forbid-component-as-offender": RefusalReason.TARGET_IS_COMPONENT,
     "forbid-daily-action-rate": RefusalReason.BUDGET_EXHAUSTED,
+    "forbid-doubted-advice": RefusalReason.ADVICE_DOUBTED,
     "forbid-foreign-target": RefusalReason.TARGET_FOREIGN,
     "forbid-in-market-hours": RefusalReason.MARKET_OPEN,
     "forbid-frozen-plane": RefusalReason.PLANE_FROZEN,
@@ -100,7 +103,13 @@ QUIET_REASONS = frozenset(
 )
 """A person wanted it so: nobody is called."""
 
-SIGNABLE_REASONS = frozenset({RefusalReason.APPROVAL_NEEDED, RefusalReason.APPROVAL_SECOND_NEEDED})
+SIGNABLE_REASONS = frozenset(
+    {
+        RefusalReason.ADVICE_DOUBTED,
+        RefusalReason.APPROVAL_NEEDED,
+        RefusalReason.APPROVAL_SECOND_NEEDED,
+    }
+)
 """Nothing but a signature is missing: `prunella approve` can give it."""
 
 REASON_ORDER: tuple[RefusalReason, ...] = (
@@ -120,6 +129,7 @@ REASON_ORDER: tuple[RefusalReason, ...] = (
     RefusalReason.AUTONOMY_OBSERVE_ONLY,
     RefusalReason.AUTONOMY_PROPOSE_ONLY,
     RefusalReason.APPROVAL_REJECTED,
+    RefusalReason.ADVICE_DOUBTED,
     RefusalReason.APPROVAL_SECOND_NEEDED,
     RefusalReason.ENVIRONMENT_GUARDED,
     RefusalReason.MARKET_OPEN,

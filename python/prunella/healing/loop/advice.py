@@ -32,11 +32,17 @@ def experts_proposals(case: Case) -> tuple[Proposal, ...]:
     return _merged(case, model=False)
 
 
-def alone(case: Case) -> frozenset[tuple[str, str]]:
-    """Workflow and target of what a model alone proposes."""
-    return frozenset((each.workflow, each.target) for each in proposals_of(case)) - frozenset(
-        (each.workflow, each.target) for each in experts_proposals(case)
-    )
+def doubted(case: Case, *, trusted: bool) -> frozenset[tuple[str, str]]:
+    """Workflow and target of what a person has to look at first.
+
+    Everything where a model contradicts the expert; what a model alone proposes, unless models are
+    `trusted` to.
+    """
+    every = frozenset((each.workflow, each.target) for each in proposals_of(case))
+    if case.contested:
+        return every
+    own = frozenset((each.workflow, each.target) for each in experts_proposals(case))
+    return frozenset() if trusted else every - own
 
 
 def _merged(case: Case, *, model: bool) -> tuple[Proposal, ...]:

@@ -13,7 +13,7 @@ from prunella.healing.loop.book import Book
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.thought import Thinker
-from prunella.healing.reason import ReasonSettings
+from prunella.healing.reason import ReasonSettings, Redactor
 from prunella.healing.remediate import Executor, Pool, Table, Workflow, load_catalogue
 from prunella.healing.remediate.workflow import COMMANDS
 
@@ -34,6 +34,7 @@ def assemble(
     persons: Persons = dict,
     thinker: Thinker | None = None,
     reason: ReasonSettings | None = None,
+    redactor: Redactor | None = None,
 ) -> Orchestrator:
     """The orchestrator, with an earlier life's ledger folded in.
 
@@ -50,6 +51,7 @@ def assemble(
         persons: Who may sign approvals; nobody when not given.
         thinker: Who asks a model; nobody when not given.
         reason: When and how patiently.
+        redactor: Takes secrets out of what is written down; by default what looks like one.
     """
     workflows = load_catalogue() if catalogue is None else catalogue
     asked = {metric for each in workflows.values() for metric in each.metrics}
@@ -69,6 +71,7 @@ def assemble(
         started_ns=now_ns,
         persons=persons,
         impossible=lambda workflow: impossible_here(workflow, targets),
+        redactor=redactor,
     )
     executor = Executor(
         catalogue=workflows,

@@ -37,19 +37,21 @@ from prunella.healing.incident.trail import (
     ProposalJudged,
     Role,
     RunRecord,
+    StepReplied,
+    StepUnanswered,
     Trail,
     WindowClosed,
     WindowOpened,
     kind_of,
 )
-from prunella.healing.loop.advice import proposals_of
+from prunella.healing.loop.advice import doubted, proposals_of
 from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Impossible, Surveyor
 from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
-from prunella.healing.reason import ReasonSettings
+from prunella.healing.reason import ReasonSettings, Redactor, without_secrets
 from prunella.healing.remediate import Executor, Run, Table, Workflow
 from prunella.telemetry import Reading
 
@@ -95,6 +97,7 @@ class Orchestrator:
         started_ns: int,
         persons: Persons = dict,
         impossible: Impossible = lambda _workflow: "",
+        redactor: Redactor | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -103,7 +106,9 @@ class Orchestrator:
         self.topology = Topology(settings.components)
         self.book = book
         self._executor: Executor | None = None
+        self._redactor = redactor or Redactor()
         self._thoughts: Thoughts | None = None
+        self._trusted = False
         self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
         self._puzzles: list[Unexplained] = []
         self._heartbeats: dict[str, int] = {}
@@ -124,6 +129,7 @@ class Orchestrator:
         self, thinker: Thinker, reason: ReasonSettings, catalogue: Mapping[str, Workflow]
     ) -> None:
         """Takes who asks a model; without it the expert's word is the last."""
+        self._trusted = reason.alone == "act"
         self._thoughts = Thoughts(
             thinker=thinker,
             reason=reason,
@@ -161,7 +167,7 @@ class Orchestrator:
         if len(self._inbox) == INBOX_MAX:
             self.counters["dropped"] += 1
         if diagnosis.hypotheses:
-            self._inbox.append(diagnosis)
+            self._inbox.append(without_secrets(diagnosis, self._redactor))
 
     def hear_heartbeat(self, agent: str, now_ns: int) -> None:
         """Takes a sign of life of an agent."""
@@ -265,6 +271,10 @@ class Orchestrator:
         """
         if self.failed:
             raise JournalError(f"the ledger failed before: {self.failed}")
+        if isinstance(record, StepUnanswered | StepReplied):
+            # A target's own words may quote what it was given.
+            words = self._redactor.clean(record.message)
+            record = msgspec.structs.replace(record, message=words)
         try:
             seq = self._ledger.append(kind_of(record), record, now_ns)
         except (JournalError, OSError) as error:
@@ -449,15 +459,16 @@ class Orchestrator:
                 return
             self._move(case, _S.DECIDING, "advice has settled", now_ns)
         proposals = proposals_of(case)
-        if self._thoughts is not None:
-            if self._thoughts.hold(case, proposals, now_ns):
-                return
-            proposals = self._thoughts.permitted(case, proposals)
+        if self._thoughts is not None and self._thoughts.hold(case, proposals, now_ns):
+            return
         circumstances, wait = self._surveyor.survey(
             case, proposals, self.book, self.executor.active(), now_ns
         )
         if wait:
             return
+        circumstances = msgspec.structs.replace(
+            circumstances, doubted=doubted(case, trusted=self._trusted)
+        )
         decision = self._decider.decide(case.incident, proposals, circumstances, now_ns)
         for proposal, verdict in zip(proposals, decision.verdicts, strict=False):
             self.record(

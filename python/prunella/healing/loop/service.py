@@ -15,7 +15,7 @@ from prunella.control import Target
 from prunella.control.acts import read_persons
 from prunella.control.tokens import load_token
 from prunella.healing.decide import Policy
-from prunella.healing.incident import Diagnosis, Heartbeat, Unexplained
+from prunella.healing.incident import Diagnosis, Heartbeat, ThoughtAnswered, Unexplained
 from prunella.healing.incident.trail import Trail
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.commands import Answer, Ask, Status, answer
@@ -24,7 +24,7 @@ from prunella.healing.loop.inlet import Inlet, Message
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.thought import ThreadThinker
-from prunella.healing.reason import ReasonSettings
+from prunella.healing.reason import ReasonSettings, Redactor
 from prunella.healing.remediate import ThreadPool, Workflow
 from prunella.journal.keys import ensure_key_pair
 from prunella.telemetry import Readings
@@ -150,6 +150,7 @@ class HealingService:
         catalogue: The workflows; the project's own when not given.
         thinker: Who asks a model; nobody when not given.
         reason: When and how patiently a model is asked.
+        redactor: Takes secrets out of what goes into the ledger.
     """
 
     def __init__(
@@ -167,9 +168,14 @@ class HealingService:
         catalogue: Mapping[str, Workflow] | None = None,
         thinker: ThreadThinker | None = None,
         reason: ReasonSettings | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self._pool = ThreadPool()
         self._thinker = thinker
+        earlier = list(earlier)
+        for _, at_ns, record in earlier:
+            if thinker is not None and isinstance(record, ThoughtAnswered):
+                thinker.fold(record, at_ns)
         plane = assemble(
             settings=settings,
             ledger=ledger,
@@ -183,6 +189,7 @@ class HealingService:
             catalogue=catalogue,
             thinker=thinker,
             reason=reason,
+            redactor=redactor,
         )
         self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
         token = load_token(home.key("control.token"))

@@ -88,17 +88,16 @@ def thinker_of(
     components: Iterable[Component],
     venues: Iterable[str],
     environment: Mapping[str, str],
-    secrets: Iterable[str],
+    redactor: Redactor,
     clock: Clock,
     workflows: Mapping[str, Workflow] | None = None,
 ) -> ThreadThinker | None:
-    """Who asks a model, with `secrets` that never leave; None where the settings name no model."""
+    """Who asks a model, with a second lock on secrets; None where the settings name no model."""
     if not reason.enabled:
         return None
     keys, complaints = keys_of(reason, environment)
     for each in complaints:
         _log.warning("model_without_key", complaint=each)
-    redactor = Redactor([*keys.values(), *secrets])
     return ThreadThinker(
         gateway_of(reason, keys=keys, redactor=redactor, clock=clock),
         writer_of(

@@ -25,7 +25,7 @@ from prunella.healing.incident import (
     Unexplained,
     Why,
 )
-from prunella.healing.loop.advice import alone, compete, stance_of
+from prunella.healing.loop.advice import compete, stance_of
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.reason import (
@@ -111,6 +111,13 @@ class ThreadThinker:
         threading.Thread(target=consult, name="thought", daemon=True).start()
         return future
 
+    def fold(self, answered: ThoughtAnswered, at_ns: int) -> None:
+        """Takes in what an earlier life spent."""
+        for each in answered.attempts:
+            tokens = each.tokens_in + each.tokens_out
+            if tokens or each.elapsed_ns:
+                self._gateway.meter.fold(at_ns, tokens, each.cost_microusd)
+
     def close(self) -> None:
         """Asks nobody any more; does not wait for answers."""
         self._gateway.close()
@@ -190,13 +197,6 @@ class Thoughts:
                 return False
             asked = self._ask(case, why, now_ns)
         return asked is not None and now_ns - asked.at_ns < self._reason.hold_s * 1e9
-
-    def permitted(self, case: Case, proposals: tuple[Proposal, ...]) -> tuple[Proposal, ...]:
-        """What may be put before policy: a model's own idea only where the settings say so."""
-        if self._reason.alone == "act":
-            return proposals
-        own = alone(case)
-        return tuple(each for each in proposals if (each.workflow, each.target) not in own)
 
     def review(self, case: Case, now_ns: int) -> None:
         """Asks about an escalated incident while a person is on the way."""

@@ -19,7 +19,7 @@ from prunella.healing.reason.prompt import (
     Prompt,
     View,
 )
-from prunella.healing.reason.redact import Redactor
+from prunella.healing.reason.redact import Redactor, without_secrets
 from prunella.healing.reason.settings import EndpointSettings, ReasonSettings
 from prunella.healing.reason.vocabulary import Vocabulary, own_words
 
@@ -50,4 +50,5 @@ __all__ = [
     "load_knowledge",
     "own_words",
     "whole_knowledge",
+    "without_secrets",
 ]

@@ -7,6 +7,10 @@ is the second lock on the same door, and the only one for what a model answers.
 import re
 from collections.abc import Iterable
 
+import msgspec
+
+from prunella.healing.incident import Diagnosis
+
 MARK = "[redacted]"
 SECRET_CHARACTERS_MIN = 6
 """A shorter "secret" would take ordinary words out of every sentence."""
@@ -53,6 +57,28 @@ class Redactor:
         for pattern in _PATTERNS:
             text = pattern.sub(MARK, text)
         return text
+
+
+def without_secrets(diagnosis: Diagnosis, redactor: Redactor) -> Diagnosis:
+    """The advice without secrets in labels, which anybody may have put there, and in prose."""
+    return msgspec.structs.replace(
+        diagnosis,
+        symptoms=tuple(
+            msgspec.structs.replace(
+                each,
+                labels={
+                    redactor.clean(name): redactor.clean(text) for name, text in each.labels.items()
+                },
+            )
+            if each.labels
+            else each
+            for each in diagnosis.symptoms
+        ),
+        proposals=tuple(
+            msgspec.structs.replace(each, impact=redactor.clean(each.impact))
+            for each in diagnosis.proposals
+        ),
+    )
 
 
 def plain(text: str, characters_max: int) -> str:
