@@ -8,13 +8,51 @@ expert has none. What it cannot do is to overrule.
 import msgspec
 
 from prunella.healing.incident import Diagnosis, Proposal, Stance
-from prunella.healing.loop.book import Case
+from prunella.healing.loop.book import Book, Case
 
 LIFT_MAX = 0.15
 """How much surer the expert gets when a model agrees. More would let a model that agrees with
 everything carry every guess over policy's lowest confidence."""
 RIVAL_WITHIN = 0.1
 """Remedies whose confidences are nearer than this compete."""
+
+
+FAILED_BEFORE = 0.7
+"""What is left of a remedy's confidence when it never helped with this cause before."""
+FAILURES_MIN = 2
+"""One failure may be chance."""
+
+
+def weighed(case: Case, book: Book) -> tuple[Proposal, ...]:
+    """The proposals, less sure of what did not help the last times.
+
+    Looks at other incidents of the same class and culprit in which the same workflow ran last:
+    when it failed every time, twice at least, the experience is put into the confidence, so that
+    a model or a person is asked rather than the same thing done again.
+    """
+    incident, proposals = case.incident, proposals_of(case)
+    outcomes: dict[str, list[str]] = {}
+    for each in book.cases.values():
+        past = each.incident
+        same = (past.fault_class, past.culprit) == (incident.fault_class, incident.culprit)
+        if same and past.id != incident.id and each.outcome:
+            outcomes.setdefault(each.workflow, []).append(each.outcome)
+    return tuple(
+        sorted(
+            (
+                msgspec.structs.replace(each, confidence=each.confidence * FAILED_BEFORE)
+                if _never_helped(outcomes.get(each.workflow, []))
+                else each
+                for each in proposals
+            ),
+            key=lambda each: -each.confidence,
+        )
+    )
+
+
+def _never_helped(outcomes: list[str]) -> bool:
+    failed = [each in {"rolled_back", "rollback_failed"} for each in outcomes]
+    return len(failed) >= FAILURES_MIN and all(failed)
 
 
 def by_model(diagnosis: Diagnosis) -> bool:

@@ -44,7 +44,7 @@ from prunella.healing.incident.trail import (
     WindowOpened,
     kind_of,
 )
-from prunella.healing.loop.advice import doubted, proposals_of
+from prunella.healing.loop.advice import doubted, proposals_of, weighed
 from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
@@ -458,7 +458,7 @@ class Orchestrator:
             if not independent and now_ns - incident.opened_ns < self._settings.settle_ns:
                 return
             self._move(case, _S.DECIDING, "advice has settled", now_ns)
-        proposals = proposals_of(case)
+        proposals = weighed(case, self.book)
         if self._thoughts is not None and self._thoughts.hold(case, proposals, now_ns):
             return
         circumstances, wait = self._surveyor.survey(

@@ -39,8 +39,10 @@ from prunella.healing.reason import (
     ReasonSettings,
     View,
     Writer,
+    whole_knowledge,
 )
 from prunella.healing.reason.prompt import describe
+from prunella.healing.reason.retrieval import Past, notes_for, similar, words_of
 from prunella.healing.remediate import Table, Workflow
 
 THOUGHTS_MAX = 3
@@ -170,6 +172,7 @@ class Thoughts:
         self._record = record
         self._take = take
         self._under_way: list[_Asked] = []
+        self._knowledge = whole_knowledge()
         self._puzzles: dict[frozenset[str], int] = {}
         self._options = tuple(
             Option(
@@ -248,11 +251,7 @@ class Thoughts:
         return "rivals" if compete(proposals) else None
 
     def _ask(self, case: Case, why: Why, now_ns: int) -> _Asked | None:
-        newest: dict[str, Symptom] = {}
-        for diagnosis in case.incident.diagnoses:
-            for symptom in diagnosis.symptoms:
-                newest[f"{symptom.metric}@{symptom.entity}"] = symptom
-        symptoms = tuple(sorted(newest.values(), key=lambda each: each.onset_ns))
+        symptoms = _evidence(case)
         if not symptoms:
             return None
         return self._begin(case.incident.id, why, self._prompt(symptoms, case, why, now_ns), now_ns)
@@ -304,7 +303,17 @@ class Thoughts:
             views=_views(case) if case else (),
             options=self._options,
             tried=case.incident.tried if case else (),
+            precedents=similar(_past(case, symptoms), self._pasts(case)),
+            notes=notes_for(words_of(symptoms), (self._knowledge,)),
         )
+
+    def _pasts(self, case: Case | None) -> list[Past]:
+        """The closed incidents that are remembered, with what became of them."""
+        return [
+            _past(each, _evidence(each))
+            for each in self._book.cases.values()
+            if each is not case and not each.live
+        ]
 
     def _facts(self, now_ns: int) -> tuple[Fact, ...]:
         facts = [
@@ -349,6 +358,29 @@ class Thoughts:
         self.counters["by_model"] += usable
         self.counters["differed"] += stance == "differs"
         self._take(asked.incident, answered, now_ns)
+
+
+def _evidence(case: Case) -> tuple[Symptom, ...]:
+    """All symptoms of an incident, each in its newest form, oldest first."""
+    newest: dict[str, Symptom] = {}
+    for diagnosis in case.incident.diagnoses:
+        for symptom in diagnosis.symptoms:
+            newest[f"{symptom.metric}@{symptom.entity}"] = symptom
+    return tuple(sorted(newest.values(), key=lambda each: each.onset_ns))
+
+
+def _past(case: Case | None, symptoms: tuple[Symptom, ...]) -> Past:
+    """An incident as retrieval compares it; without one, the bare evidence."""
+    return Past(
+        incident=case.incident.id if case else "",
+        fault_class=case.incident.fault_class if case else "",
+        culprit=case.incident.culprit if case else "",
+        severity=case.incident.severity if case else "medium",
+        domains=tuple(sorted({each.domain for each in symptoms})),
+        words=words_of(symptoms),
+        workflow=case.workflow if case else "",
+        cured=case is not None and case.outcome not in {"", "rolled_back", "rollback_failed"},
+    )
 
 
 def _views(case: Case) -> tuple[View, ...]:
