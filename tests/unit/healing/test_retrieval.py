@@ -2,9 +2,10 @@
 
 import json
 
+import msgspec
 from healing_rig import Rig
 from prunella.evaluation.model_server import ModelServer
-from prunella.healing.incident import IncidentState, Severity
+from prunella.healing.incident import IncidentState
 from prunella.healing.loop.advice import weighed
 from prunella.healing.reason import load_knowledge
 from prunella.healing.reason.retrieval import Past, notes_for, similar, words_of
@@ -14,10 +15,18 @@ GONE = words_of([symptom()])
 SILENT = words_of([symptom(metric="venue_feed_age_seconds", kind="silence")])
 
 
-def past(name: str, words: tuple[str, ...], severity: Severity = "high", **more: str) -> Past:
+def past(name: str, words: tuple[str, ...], **more: str) -> Past:
     """A closed incident."""
-    known = {"fault_class": "process.crashed", "culprit": "engine", "workflow": "w"} | more
-    return Past(incident=name, severity=severity, domains=("cpu",), words=words, **known)
+    made = Past(
+        incident=name,
+        fault_class="process.crashed",
+        culprit="engine",
+        severity="high",
+        domains=("cpu",),
+        words=words,
+        workflow="w",
+    )
+    return msgspec.structs.replace(made, **more)
 
 
 def test_same_evidence_comes_before_the_same_culprit() -> None:
