@@ -22,7 +22,7 @@ from prunella.control import (
     SwitchVenue,
 )
 from prunella.errors import CommandUnsupportedError, JournalError, TargetUnavailableError
-from prunella.healing.incident import Diagnosis, Hypothesis, Proposal, Symptom
+from prunella.healing.incident import Diagnosis, Hypothesis, Proposal, Severity, Symptom
 from prunella.healing.incident.trail import Trail
 from prunella.telemetry import Reading
 
@@ -318,6 +318,7 @@ def advise(
     onset_ns: int = 0,
     parameters: dict[str, str] | None = None,
     labels: dict[str, str] | None = None,
+    severity: Severity = "high",
 ) -> Diagnosis:
     """A diagnosis as an agent would publish it now."""
     onset_ns = onset_ns or stack.now_ns - SECOND // 5
@@ -334,7 +335,7 @@ def advise(
     return Diagnosis(
         agent=agent,
         domain="cpu",
-        severity="high",
+        severity=severity,
         hypotheses=(
             Hypothesis(
                 fault_class=fault, culprit=culprit, confidence=confidence, evidence=seen, rule="r"

@@ -221,3 +221,27 @@ def over(diagnosis: Diagnosis) -> Diagnosis:
     """The same fault, seen no more."""
     symptoms = tuple(msgspec.structs.replace(each, active=False) for each in diagnosis.symptoms)
     return msgspec.structs.replace(diagnosis, symptoms=symptoms)
+
+
+def test_a_hung_engine_does_not_wait_behind_a_lesser_fault_that_only_a_person_can_mend() -> None:
+    """A venue that loses messages is told to somebody; an engine that stands still is restarted."""
+    rig = ready()
+    rig.advise(
+        agent="agent-network",
+        fault="feed.gapped",
+        culprit="exchange-primary",
+        evidence=("venue_health_reason@engine",),
+        labels={"venue": "primary"},
+        severity="medium",
+    )
+    rig.run(2)
+    assert rig.state() is IncidentState.ESCALATED
+    rig.advise(
+        agent="agent-cpu",
+        fault="process.hung",
+        culprit="engine",
+        workflow="restart-with-warm-up",
+        severity="critical",
+    )
+    rig.run(1)
+    assert [each.incident.culprit for each in rig.cases] == ["exchange-primary", "engine"]

@@ -11,7 +11,10 @@ from prunella.evaluation.stack import RunningStack, WaitedInVainError
 from prunella.evaluation.trial.plan import Pace
 from prunella.evaluation.trial.records import Episode, Wanted
 
-HEALTHY_TIMEOUT_S = 40.0
+HEALTHY_TIMEOUT_S = 80.0
+"""The engine itself remembers a venue's gaps for a minute."""
+PERSON_S = 20.0
+"""Some arms always wait for a person; a stack that trades is then as healthy as it becomes."""
 LOOK_S = 0.05
 """Between two looks of the out-of-band probe: it must not be a load of its own."""
 
@@ -77,12 +80,14 @@ class Examiner:
         """Waits for healthy trading without a break; why there was none, or nothing."""
         stretch_s = self._pace.stretch if stretch_s is None else stretch_s
         clock = self._stack.clock
-        since_ns = clock.monotonic_ns()
+        began_ns = since_ns = clock.monotonic_ns()
 
         def long_enough() -> bool:
             nonlocal since_ns
-            if not self._stack.healthy():
-                since_ns = clock.monotonic_ns()
+            why, now_ns = self._stack.why_not_healthy(), clock.monotonic_ns()
+            patient = now_ns - began_ns <= PERSON_S * 1e9
+            if why and (patient or not why.endswith(" is escalated")):
+                since_ns = now_ns
             self._stack.pause(LOOK_S)
             return clock.monotonic_ns() - since_ns >= stretch_s * 1e9
 

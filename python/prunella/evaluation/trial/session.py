@@ -59,12 +59,14 @@ def run_session(
 def _episodes(planned: PlannedSession, examiner: Examiner) -> list[Episode]:
     """The episodes, until the stack does not become healthy any more."""
     episodes: list[Episode] = []
+    ill = ""
     for wanted in planned.wanted:
-        if episodes and episodes[-1].aftermath:
-            why = f"the stack was not healthy: {episodes[-1].aftermath}"
+        if ill:
+            why = f"the stack was not healthy: {ill}"
             episodes.append(Episode(wanted=wanted, outcome="harness error", why=why))
             continue
         episode = examiner.run(wanted)
+        ill = episode.aftermath
         if episodes and episode.commanded_ns:
             # A straggler after the healthy stretch is still the earlier fault's.
             episodes[-1] = msgspec.structs.replace(episodes[-1], until_ns=episode.commanded_ns)

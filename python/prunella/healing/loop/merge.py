@@ -11,9 +11,11 @@ from typing import Literal
 
 import msgspec
 
-from prunella.healing.incident import Diagnosis, Topology
+from prunella.healing.incident import Diagnosis, IncidentState, Severity, Topology
 from prunella.healing.loop.book import Case, evidence_entities
 from prunella.healing.loop.settings import LoopSettings
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ def place(
     if best.fault_class in settings.independent_classes:
         return Placement(how="open")
     for case in live:
-        if _is_victim(diagnosis, case, topology):
+        if _is_victim(diagnosis, case, topology) and not _outweighs(diagnosis, case):
             return Placement(how="consequence", incident=case.incident.id)
         movable = case.incident.fault_class not in settings.independent_classes
         if movable and not case.acted and _is_cause_of(diagnosis, case, topology):
@@ -71,6 +73,12 @@ def _is_victim(diagnosis: Diagnosis, case: Case, topology: Topology) -> bool:
     # that was just restarted tells of old market data, say).
     entities = evidence_entities(diagnosis)
     return case.acted and bool(entities) and entities == {culprit}
+
+
+def _outweighs(diagnosis: Diagnosis, case: Case) -> bool:
+    """It is worse than a case for which nothing is done: nobody may wait behind that."""
+    worse = SEVERITIES.index(diagnosis.severity) < SEVERITIES.index(case.incident.severity)
+    return worse and case.incident.state is IncidentState.ESCALATED
 
 
 def _is_cause_of(diagnosis: Diagnosis, case: Case, topology: Topology) -> bool:
