@@ -92,6 +92,7 @@ HELP = {
     "limits reload": ("tighter limits are put in force", "--reason", "--json"),
     "limits key": ("Allow a person to sign", "--home"),
     "limits rearm": ("Let a strategy go on", "--reason", "--json"),
+    "postmortem": ("each sentence with the ledger entries", "--html", "--out", "--json"),
     "replay": ("Replay an engine's journal", "state hash", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
     "breaks accept": ("the balance is right at the venue", "--name", "--reason"),

@@ -19,6 +19,7 @@ from prunella.cli.orders import order_app
 from prunella.cli.output import console, print_json
 from prunella.cli.policy import app as policy_app
 from prunella.cli.positions import breaks_app, positions
+from prunella.cli.postmortem import postmortem
 from prunella.cli.reason import app as reason_app
 from prunella.cli.record import record
 from prunella.cli.send import send_app
@@ -53,6 +54,7 @@ app.command()(reject)
 app.add_typer(reason_app, name="reason")
 app.command()(record)
 app.command()(positions)
+app.command()(postmortem)
 app.command()(evaluate)
 
 HomeOption = Annotated[

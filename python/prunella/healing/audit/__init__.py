@@ -1,5 +1,7 @@
-"""The ledger read as evidence: a folder in; the healing plane's trail, typed and in order, out."""
+"""The ledger read as evidence: a folder in; the healing plane's trail and its stories out."""
 
+from prunella.healing.audit.page import to_html, to_markdown
+from prunella.healing.audit.postmortem import PostMortem, Section, Sentence, write_postmortem
 from prunella.healing.audit.trail import (
     Entry,
     IncidentTrail,
@@ -15,9 +17,15 @@ __all__ = [
     "Entry",
     "IncidentTrail",
     "Link",
+    "PostMortem",
+    "Section",
+    "Sentence",
     "incident_entries",
     "incident_evidence",
     "incident_of",
     "incident_trail",
     "read_trail",
+    "to_html",
+    "to_markdown",
+    "write_postmortem",
 ]
