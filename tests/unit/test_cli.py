@@ -93,7 +93,7 @@ HELP = {
     "limits key": ("Allow a person to sign", "--home"),
     "limits rearm": ("Let a strategy go on", "--reason", "--json"),
     "postmortem": ("each sentence with the ledger entries", "--html", "--out", "--json"),
-    "replay": ("Replay an engine's journal", "state hash", "--json"),
+    "replay": ("think and decide an incident again", "--policy", "--reasoner", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),
     "breaks accept": ("the balance is right at the venue", "--name", "--reason"),
     "positions": ("What is held and what it earned", "--by", "--cost", "--journal", "--json"),

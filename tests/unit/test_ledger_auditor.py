@@ -166,7 +166,7 @@ def test_script_refuses_every_flipped_byte_of_the_checkpoints(ledger: SignedLedg
 def test_script_tells_a_record_and_the_same_root_as_the_command(ledger: SignedLedger) -> None:
     """The whole folder, across several segments, and one record of it."""
     with Ledger(ledger.folder, ledger.key) as book:
-        for number in range(RECORDS + 1, 2_600):
+        for number in range(RECORDS + 1, 1_800):
             book.append("note", {"text": "x" * 5_000}, number * SECOND_NS)
     assert len(list(ledger.folder.glob("*.journal"))) > 1
     ours = ledger.verify()
@@ -178,16 +178,19 @@ def test_script_tells_a_record_and_the_same_root_as_the_command(ledger: SignedLe
 
 
 def test_script_refuses_a_lost_segment(ledger: SignedLedger) -> None:
-    """A file in the middle cannot go either."""
+    """Neither the first file nor the last can go."""
     with Ledger(ledger.folder, ledger.key) as book:
-        for number in range(RECORDS + 1, 4_000):
+        for number in range(RECORDS + 1, 1_800):
             book.append("note", {"text": "x" * 5_000}, number * SECOND_NS)
-    first, second, *_ = sorted(ledger.folder.glob("*.journal"))
-    second.unlink()
-    with pytest.raises(ValueError, match=r"entry \d+: missing") as caught:
+    first, second = sorted(ledger.folder.glob("*.journal"))
+    kept = first.read_bytes()
+    first.unlink()
+    with pytest.raises(ValueError, match="entry 1: missing"):
         proof.check_folder(ledger.folder, ledger.key.public_key())
-    assert named(JournalError(str(caught.value))) == int(second.stem)
-    assert first.exists()
+    first.write_bytes(kept)
+    second.unlink()
+    with pytest.raises(ValueError, match=f"entry {int(second.stem)}: missing"):
+        proof.check_folder(ledger.folder, ledger.key.public_key())
 
 
 def test_exported_bundle_goes_on_from_an_auditors_checkpoint(

@@ -22,6 +22,7 @@ from prunella.cli.positions import breaks_app, positions
 from prunella.cli.postmortem import postmortem
 from prunella.cli.reason import app as reason_app
 from prunella.cli.record import record
+from prunella.cli.replaying import replay
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
 from prunella.cli.telemetry import app as telemetry_app
@@ -53,6 +54,7 @@ app.command()(approve)
 app.command()(reject)
 app.add_typer(reason_app, name="reason")
 app.command()(record)
+app.command()(replay)
 app.command()(positions)
 app.command()(postmortem)
 app.command()(evaluate)
@@ -319,21 +321,6 @@ def _freeze(home: Home, *, frozen: bool, reason: str) -> None:
 
     with running(home) as stack:
         stack.healing.freeze(frozen=frozen, actor=getpass.getuser(), reason=reason)
-
-
-@app.command()
-def replay(
-    journal: Annotated[
-        Path | None, typer.Argument(help="Journal folder of an engine (default: the stack's own).")
-    ] = None,
-    home: HomeOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Replay an engine's journal through the core and compare every recorded state hash."""
-    from prunella.cli.evidence import replay_journal  # noqa: PLC0415
-
-    folder = _journal(journal, home)
-    raise typer.Exit(0 if replay_journal(folder, console=console, json_output=json_output) else 1)
 
 
 @app.command()

@@ -1,7 +1,6 @@
-"""`incidents` and `replay`: evidence in; a story with its proofs out."""
+"""`incidents`: evidence in; a story, entry by entry, out."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +13,6 @@ from prunella.cli.stack import running
 from prunella.errors import UsageError
 from prunella.healing.audit import Entry, incident_entries, read_trail
 from prunella.healing.incident import IncidentOpened
-from prunella.trading.engine import replay
 from prunella.values import Home
 
 _FACTS_SHOWN_MAX = 300
@@ -69,25 +67,6 @@ def show_incident(home: Home, incident: str, *, console: Console, json_output: b
             facts if len(facts) <= _FACTS_SHOWN_MAX else facts[:_FACTS_SHOWN_MAX] + " …",
         )
     console.print(table)
-
-
-def replay_journal(folder: Path, *, console: Console, json_output: bool) -> bool:
-    """Replays an engine's journal; False when a recorded state hash differs."""
-    result = replay(folder)
-    equal = bool(result["hash_equal"])
-    if json_output:
-        print_json(result)
-    elif equal:
-        console.print(
-            f"[bold green]equal[/bold green]: {result['entries']} entries, {result['frames']} "
-            f"frames, {result['orders']} orders; {result['checks']} recorded state hashes agree\n"
-            f"state {result['state_hash']}\n"
-            f"{result['seconds']:.3f} s, {result['frames_per_second']:,.0f} frames/s",
-            soft_wrap=True,
-        )
-    else:
-        console.print(f"[bold red]not equal[/bold red]: {result['problem']}", soft_wrap=True)
-    return equal
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

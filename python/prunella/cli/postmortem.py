@@ -27,7 +27,7 @@ def postmortem(
     home: Annotated[Path | None, typer.Option("--home", help="Folder of the stack.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Write up an incident from the ledger alone, each sentence with the ledger entries it rests on.
+    """Write up an incident from the ledger: each sentence with the ledger entries that say so.
 
     Works with everything down; `prunella ledger verify` says whether the ledger is whole.
     """

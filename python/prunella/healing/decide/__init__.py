@@ -1,10 +1,12 @@
 """An incident and its proposals in, a signed `Decision` out: a workflow, a person, or nothing."""
 
+from prunella.healing.decide.again import explain, judge_again
 from prunella.healing.decide.decider import (
     Circumstances,
     Decider,
     DecideSettings,
     WorkflowFacts,
+    outcome_of,
 )
 from prunella.healing.decide.hours import market_is_open
 from prunella.healing.decide.policy import Policy
@@ -18,6 +20,9 @@ __all__ = [
     "Policy",
     "RefusalReason",
     "WorkflowFacts",
+    "explain",
+    "judge_again",
     "market_is_open",
+    "outcome_of",
     "verify_verdict",
 ]

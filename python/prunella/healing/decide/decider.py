@@ -5,6 +5,9 @@ the target (checked against the topology) and the confidence, asks policy, and s
 allowed. Proposals are asked in order and the first one allowed wins.
 """
 
+from collections.abc import Sequence
+from typing import Literal
+
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -178,15 +181,9 @@ class Decider:
                     signed=sign_verdict(verdict, self._private_key),
                     reason=ALLOWED,
                 )
-        reasons = [RefusalReason(each.reason) for each in verdicts]
-        quiet = next((each for each in reasons if each in QUIET_REASONS), None)
-        if quiet is not None:
-            return Decision(
-                incident=incident.id, outcome="nothing", verdicts=tuple(verdicts), reason=quiet
-            )
-        reason = reasons[0] if reasons else RefusalReason.PROPOSALS_NONE
+        outcome, reason = outcome_of(verdicts)
         return Decision(
-            incident=incident.id, outcome="ask", verdicts=tuple(verdicts), reason=reason
+            incident=incident.id, outcome=outcome, verdicts=tuple(verdicts), reason=reason
         )
 
     def _judge(
@@ -208,7 +205,7 @@ class Decider:
                 kind=self._kind(proposal.target),
                 context=context,
             )
-            allowed, rules, reason = _read(answer)
+            allowed, rules, reason = read_answer(answer)
             if key in now.infeasible and (allowed or reason in SIGNABLE_REASONS):
                 # Policy would allow it (or a person could), but it cannot be carried out as
                 # things stand: nobody is to sign what cannot be done.
@@ -285,6 +282,17 @@ class Decider:
         return target == culprit or self._topology.is_downstream(target, of=culprit)
 
 
+def outcome_of(verdicts: Sequence[Verdict]) -> tuple[Literal["run", "ask", "nothing"], str]:
+    """What follows from the verdicts, and why: the first that allows, a quiet refusal, a person."""
+    if any(each.allowed for each in verdicts):
+        return "run", ALLOWED
+    reasons = [RefusalReason(each.reason) for each in verdicts]
+    quiet = next((each for each in reasons if each in QUIET_REASONS), None)
+    if quiet is not None:
+        return "nothing", quiet
+    return "ask", reasons[0] if reasons else RefusalReason.PROPOSALS_NONE
+
+
 def permille(confidence: float) -> int:
     """A confidence of 0 to 1 as an integer of 0 to 1000; anything odd counts as none.
 
@@ -295,7 +303,7 @@ def permille(confidence: float) -> int:
     return int(confidence * 1000 + 0.5) if 0.0 <= confidence <= 1.0 else 0
 
 
-def _read(answer: Answer) -> tuple[bool, tuple[str, ...], RefusalReason | None]:
+def read_answer(answer: Answer) -> tuple[bool, tuple[str, ...], RefusalReason | None]:
     """Whether it is allowed, the deciding rules, and the refusal's code."""
     if answer.errors:
         return False, answer.rules or ("policy-error",), RefusalReason.POLICY_ERROR

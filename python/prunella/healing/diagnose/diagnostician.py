@@ -4,7 +4,7 @@ What it remembers is only what it can see again: open symptoms, newest values, w
 told. After a restart the same telemetry makes the same diagnoses within a second.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -138,15 +138,16 @@ class Diagnostician:
         if not self._symptoms and not self._open:
             return []
         found: dict[str, list[Finding]] = {}
-        if self._symptoms:
-            answer = self._reasoner.diagnose(self._prompt(now_ns))
-            for finding in self._held(answer.findings, now_ns):
-                found.setdefault(finding.hypothesis.culprit, []).append(finding)
         told: list[Diagnosis] = []
-        for culprit, findings in found.items():
-            diagnosis = self._judge(culprit, self._diagnosis(findings, now_ns), now_ns)
-            if diagnosis is not None:
-                told.append(diagnosis)
+        if self._symptoms:
+            prompt = self._prompt(now_ns)
+            for finding in self._held(self._reasoner.diagnose(prompt).findings, now_ns):
+                found.setdefault(finding.hypothesis.culprit, []).append(finding)
+            for culprit, findings in found.items():
+                fresh = diagnosis_of(prompt, findings, self._reasoner.name)
+                diagnosis = self._judge(culprit, fresh, now_ns)
+                if diagnosis is not None:
+                    told.append(msgspec.structs.replace(diagnosis, prompt=encode_prompt(prompt)))
         for culprit, known in list(self._open.items()):
             if culprit not in found and now_ns - known.found_ns >= LINGER_NS:
                 del self._open[culprit]
@@ -222,20 +223,27 @@ class Diagnostician:
             impact=Impact(entities=entities, downstream=tuple(downstream)),
         )
 
-    def _diagnosis(self, findings: list[Finding], now_ns: int) -> Diagnosis:
-        evidence = {name for each in findings for name in each.hypothesis.evidence}
-        return Diagnosis(
-            agent=self._spec.name,
-            domain=self._spec.domain,
-            severity=min((each.severity for each in findings), key=_SEVERITIES.index),
-            hypotheses=tuple(each.hypothesis for each in findings),
-            proposals=tuple(each.proposal for each in findings if each.proposal is not None),
-            symptoms=tuple(
-                each for each in self.symptoms if f"{each.metric}@{each.entity}" in evidence
-            ),
-            reasoner=self._reasoner.name,
-            made_ns=now_ns,
-        )
+
+def diagnosis_of(prompt: Prompt, findings: Sequence[Finding], reasoner: str) -> Diagnosis:
+    """What is told of the findings about one culprit; the question itself is not in it yet."""
+    evidence = {name for each in findings for name in each.hypothesis.evidence}
+    return Diagnosis(
+        agent=prompt.agent,
+        domain=prompt.domain,
+        severity=min((each.severity for each in findings), key=_SEVERITIES.index),
+        hypotheses=tuple(each.hypothesis for each in findings),
+        proposals=tuple(each.proposal for each in findings if each.proposal is not None),
+        symptoms=tuple(
+            each for each in prompt.symptoms if f"{each.metric}@{each.entity}" in evidence
+        ),
+        reasoner=reasoner,
+        made_ns=prompt.window_end_ns,
+    )
+
+
+def encode_prompt(prompt: Prompt) -> bytes:
+    """The question's canonical bytes."""
+    return msgspec.msgpack.encode(prompt, order="deterministic")
 
 
 def _weight(diagnosis: Diagnosis) -> tuple[float, int]:
@@ -252,4 +260,5 @@ def _ended(diagnosis: Diagnosis, now_ns: int) -> Diagnosis:
             for each in diagnosis.symptoms
         ),
         made_ns=now_ns,
+        prompt=b"",
     )

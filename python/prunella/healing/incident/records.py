@@ -98,6 +98,8 @@ class Diagnosis(Record, frozen=True, kw_only=True, tag="diagnosis"):
         symptoms: The evidence.
         reasoner: Who reasoned: `expert@1`, or a model's name.
         made_ns: When, nanoseconds UTC.
+        prompt: The exact question that the reasoner was asked (MessagePack of its `Prompt`), so
+            that it can be asked again; empty where nobody was asked, or where all is over.
     """
 
     agent: str
@@ -108,6 +110,7 @@ class Diagnosis(Record, frozen=True, kw_only=True, tag="diagnosis"):
     symptoms: tuple[Symptom, ...]
     reasoner: str
     made_ns: int
+    prompt: bytes = b""
 
 
 class Action(Record, frozen=True, kw_only=True, tag="action"):
