@@ -156,8 +156,9 @@ def _keep_off(stack: RunningStack, cpu: int) -> None:
 
 
 def _settings(loop: dict[str, bool | int]) -> Settings:
-    """A taker that turns with the price as often as the venues take orders: each of its orders has
-    a frame for its cause, where a maker's may have waited for the end of the one before.
+    """A taker that turns with the price as often as the venues take orders.
+
+    Each of its orders has a frame for its cause; a maker's may have waited for the end of another.
     """
     settings = Settings(stack=StackSettings(port_base=free_port_base()))
     trading = msgspec.structs.replace(

@@ -11,7 +11,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     width=st.integers(1, 4),
     seed=st.integers(0, 2**32 - 1),

@@ -75,9 +75,7 @@ def play(rig: Rig, move: str, what: Any) -> None:
             stack.offender = None
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(game=st.lists(moves, min_size=3, max_size=14), seed=st.integers(0, 5))
 def test_any_interleaving_keeps_the_promises(game: list[tuple[str, Any]], seed: int) -> None:
     """Nothing without a decision, nothing twice, every failure undone, the same book after folding.

@@ -22,7 +22,7 @@ LIVES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lives=LIVES)
 def test_any_records_in_any_lives_come_back_and_verify(
     lives: list[list[tuple[dict[str, object], int]]],

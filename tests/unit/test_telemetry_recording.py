@@ -66,7 +66,7 @@ def recorded(folder: Path, batches: list[Readings], *, every: int = 5) -> None:
     writer.close()
 
 
-@settings(deadline=None, max_examples=50)  # it writes files, and a busy machine takes its time
+@settings(max_examples=50)
 @given(batches=st.lists(BATCHES, min_size=1, max_size=12), every=st.integers(1, 7))
 def test_what_was_recorded_comes_back_in_order_bit_for_bit(
     batches: list[Readings], every: int
