@@ -18,7 +18,7 @@ from prunella.healing.incident import IncidentState
 from prunella.healing.loop import Case, assemble, local_stack
 from prunella.healing.loop.agent import Agent
 from prunella.healing.remediate import InlinePool
-from stack import MemoryLedger
+from stack import MemoryLedger, beat
 from stack_readings import Stack, Venue, topology
 
 
@@ -146,7 +146,7 @@ class Whole:
                     if world.up[name] and batch.domain == agent.spec.domain:
                         agent.observe(batch, world.now_ns)
             for beating in (name for name in self.agents if world.up[name]):
-                plane.hear_heartbeat(beating, world.now_ns)
+                plane.hear_heartbeat(beat(beating, world.now_ns), world.now_ns)
                 self.agents["agent-execution"].hear(beating, world.now_ns)
             for name, agent in self.agents.items():
                 for diagnosis in agent.tick(world.now_ns) if world.up[name] else ():

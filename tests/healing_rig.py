@@ -9,7 +9,7 @@ from prunella.healing.loop import Case, LoopSettings, Orchestrator, assemble, lo
 from prunella.healing.loop.thought import Thinker
 from prunella.healing.reason import ReasonSettings, Redactor
 from prunella.healing.remediate import InlinePool
-from stack import CrashError, MemoryLedger, Offender, Stack, advise
+from stack import CrashError, MemoryLedger, Offender, Stack, advise, beat
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -74,7 +74,7 @@ class Rig:
             for reading in self.stack.readings():
                 self.plane.hear_reading(reading, now_ns)
             for agent in self.stack.heartbeats():
-                self.plane.hear_heartbeat(agent, now_ns)
+                self.plane.hear_heartbeat(beat(agent, now_ns), now_ns)
             self.guard(lambda: self.plane.tick(self.stack.now_ns))
 
     def advise(self, **words: Any) -> Diagnosis:

@@ -22,7 +22,14 @@ from prunella.control import (
     SwitchVenue,
 )
 from prunella.errors import CommandUnsupportedError, JournalError, TargetUnavailableError
-from prunella.healing.incident import Diagnosis, Hypothesis, Proposal, Severity, Symptom
+from prunella.healing.incident import (
+    Diagnosis,
+    Heartbeat,
+    Hypothesis,
+    Proposal,
+    Severity,
+    Symptom,
+)
 from prunella.healing.incident.trail import Trail
 from prunella.telemetry import Reading
 
@@ -303,6 +310,11 @@ class StackTarget:
         assert reason
         assert key
         return self._stack.apply(self.name, command, key)
+
+
+def beat(agent: str, now_ns: int) -> Heartbeat:
+    """A sign of life."""
+    return Heartbeat(source=agent, started_ns=0, at_ns=now_ns)
 
 
 def advise(

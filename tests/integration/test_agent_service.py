@@ -124,9 +124,9 @@ def test_pages_tell_readiness_to_all_and_figures_to_the_token() -> None:
 
 
 def test_agent_hears_its_own_domain_only() -> None:
-    """The execution agent listens to heartbeats as well."""
+    """And its own replicas and the plane; the execution agent listens to all heartbeats."""
     for name, prefixes in (
-        ("agent-http", ("local/http/",)),
+        ("agent-http", ("local/http/", "local/healing/agent-http", "local/healing/healing/")),
         ("agent-execution", ("local/execution/", "local/healing/")),
     ):
         assert subscriptions(AgentSettings(name=name, components=())) == prefixes

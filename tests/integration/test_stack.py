@@ -1,8 +1,10 @@
 """A whole stack, brought up, asked, broken and stopped by the commands that a person types."""
 
 import http.client
+import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +234,33 @@ def test_frozen_venue_is_routed_around_and_returned_to(stack: Stack) -> None:
     assert incident["id"] in text
     assert f"#{told.json[0]['seq']}" in text
     assert incident["id"] in stack.types("incidents").out
+
+
+def test_replica_is_added_replaced_when_it_dies_and_removed(stack: Stack) -> None:
+    """One more while it runs; killed, it is restarted like any process; it leaves quietly."""
+    added = stack.types("agents", "add", "agent-io", "--json")
+    assert added.status == 0, added.err
+    assert [each["name"] for each in added.json] == ["agent-io", "agent-io.2"]
+    before = stack.handle.pid("agent-io.2")
+    os.kill(before, signal.SIGKILL)
+
+    def healed() -> bool:
+        about = [each for each in stack.handle.incidents() or () if each.culprit == "agent-io.2"]
+        return bool(about) and all(each.outcome == "cured" for each in about)
+
+    wait_until(healed, "the replica to be replaced", timeout_s=30)
+    assert stack.handle.pid("agent-io.2") != before
+    stack.wait_healthy()
+    incidents = len(stack.handle.incidents() or ())
+    removed = stack.types("agents", "remove", "agent-io.2", "--json")
+    assert removed.status == 0, removed.err
+    assert [(each["name"], each["state"]) for each in removed.json] == [("agent-io", "serving")]
+    text = stack.types("agents").out
+    assert all(name in text for name in AGENTS)
+    assert "agent-io.2" not in text
+    assert len(stack.handle.incidents() or ()) == incidents
+    assert stack.types("agents", "remove", "agent-io").status == 2
+    assert stack.types("agents", "add", "agent-tea").status == 2
 
 
 def test_unknown_incident_is_answered_with_those_that_there_are(stack: Stack) -> None:

@@ -50,6 +50,8 @@ HELP = {
     "approvals": ("wait for people's signatures", "--json"),
     "approve": ("Sign for an action", "--sign-with", "--person", "--workflow", "--minutes"),
     "reject": ("Say no to an action", "--sign-with", "--person", "--reason"),
+    "agents add": ("one more replica", "learns what is normal", "--json"),
+    "agents remove": ("take over its share at once", "--json"),
     "policy check": ("against their schema", "--json"),
     "policy test": ("Run the tests of the rules", "--mutants", "--json"),
     "policy explain": ("every verdict of an incident", "--json"),

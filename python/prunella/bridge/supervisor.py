@@ -33,6 +33,9 @@ _STAYS_DOWN = ("autorestart=false", "startsecs=0")
 _RESTARTS = ("autorestart=unexpected", "exitcodes=0,2", "startsecs=1", "startretries=3")
 """Status 2 says that starting again cannot help; dying at once three times says so too."""
 
+_PROGRAM = "[program:"
+_ADDED_PRIORITY = 900
+"""A program that joins later stops before those that it works for."""
 _ALREADY_STARTED = 60
 _NOT_RUNNING = 70
 STACK_VARIABLE = "PRUNELLA_STACK"
@@ -106,8 +109,7 @@ class Supervisor:
                 f"`prunella down --home {self._home.root}` clears it away"
             )
         self._socket.unlink(missing_ok=True)
-        self._configuration.write_text(self._render(programs), encoding="utf-8")
-        self._configuration.chmod(0o600)
+        self._configure(self._render(programs))
         command = [
             sys.executable,
             "-W",
@@ -181,6 +183,66 @@ class Supervisor:
             if state.name == name and state.pid and _letter(state.pid) == "T":
                 _signal(state.pid, signal.SIGKILL)
         self._process_call("stopProcess", name, harmless=_NOT_RUNNING)
+
+    def programs(self) -> tuple[str, ...]:
+        """The programs that it is to keep, as its configuration has them; none without one."""
+        try:
+            lines = self._configuration.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return ()
+        return tuple(line[len(_PROGRAM) : -1] for line in lines if line.startswith(_PROGRAM))
+
+    def version(self) -> int:
+        """Another number when the configuration is another; 0 without one."""
+        try:
+            return self._configuration.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def add(self, program: Program) -> None:
+        """Takes in one more program and starts it, until `remove` or `stop`.
+
+        Raises:
+            UsageError: There is one of that name, or supervisord does not take it.
+            TargetUnavailableError: supervisord does not answer.
+        """
+        if program.name in self.programs():
+            raise UsageError(f"there is a process {program.name} already")
+        before = self._configuration.read_text(encoding="utf-8")
+        self._configure(before + "\n".join(_section(program, _ADDED_PRIORITY)) + "\n")
+        try:
+            self._call("reloadConfig")
+            self._call("addProcessGroup", program.name)
+        except xmlrpc.client.Fault as fault:
+            self._configure(before)
+            raise UsageError(f"{program.name}: {fault.faultString}") from None
+
+    def remove(self, name: str) -> None:
+        """Stops a program that was added and forgets it; no longer expected before it stops.
+
+        Raises:
+            UsageError: There is none of that name, or it does not stop.
+            TargetUnavailableError: supervisord does not answer.
+        """
+        if name not in self.programs():
+            raise UsageError(f"there is no process {name}")
+        lines = self._configuration.read_text(encoding="utf-8").splitlines(keepends=True)
+        start = next(i for i, line in enumerate(lines) if line.strip() == f"{_PROGRAM}{name}]")
+        end = next((i for i in range(start + 1, len(lines)) if lines[i][0] == "["), len(lines))
+        self._configure("".join(lines[:start] + lines[end:]))
+        self.stop_process(name)
+        try:
+            self._call("removeProcessGroup", name)
+            self._call("reloadConfig")
+        except xmlrpc.client.Fault as fault:
+            raise UsageError(f"{name}: {fault.faultString}") from None
+
+    def _configure(self, text: str) -> None:
+        """Writes the configuration, whole or not at all."""
+        fresh = self._configuration.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(0o600)
+        fresh.replace(self._configuration)
 
     def pid(self) -> int:
         """The process id of supervisord itself; 0 when it does not run."""
@@ -256,23 +318,28 @@ class Supervisor:
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
         ]
         for priority, program in enumerate(programs, 1):
-            command = (sys.executable, "-I", "-S", guard.__file__, *program.command)
-            sections += [
-                f"[program:{program.name}]",
-                "command=" + " ".join(_quote(_escape(part)) for part in command),
-                f"priority={priority}",
-                "autostart=true",
-                *(_RESTARTS if program.restarts else _STAYS_DOWN),
-                "stopsignal=TERM",
-                f"stopwaitsecs={program.stop_s}",
-                "stopasgroup=true",
-                "killasgroup=true",
-                "redirect_stderr=true",
-                f"stdout_logfile={_escape(str(program.log))}",
-                f"stdout_logfile_maxbytes={_LOG_BYTES_MAX}",
-                "stdout_logfile_backups=2",
-            ]
+            sections += _section(program, priority)
         return "\n".join(sections) + "\n"
+
+
+def _section(program: Program, priority: int) -> list[str]:
+    """One program's lines of the configuration file."""
+    command = (sys.executable, "-I", "-S", guard.__file__, *program.command)
+    return [
+        f"{_PROGRAM}{program.name}]",
+        "command=" + " ".join(_quote(_escape(part)) for part in command),
+        f"priority={priority}",
+        "autostart=true",
+        *(_RESTARTS if program.restarts else _STAYS_DOWN),
+        "stopsignal=TERM",
+        f"stopwaitsecs={program.stop_s}",
+        "stopasgroup=true",
+        "killasgroup=true",
+        "redirect_stderr=true",
+        f"stdout_logfile={_escape(str(program.log))}",
+        f"stdout_logfile_maxbytes={_LOG_BYTES_MAX}",
+        "stdout_logfile_backups=2",
+    ]
 
 
 class _UnixTransport(xmlrpc.client.Transport):

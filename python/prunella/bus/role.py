@@ -54,7 +54,7 @@ _ROLES = {
             Role(
                 name=f"agent-{domain}",
                 hears=(f"local/{domain}/", "local/healing/"),
-                says=(f"local/healing/agent-{domain}/",),
+                says=(f"local/healing/agent-{domain}/", f"local/healing/agent-{domain}."),
             )
             for domain in _DOMAINS
         ),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prunella import __version__
+from prunella.cli.agents import app as agents_app
 from prunella.cli.approve import approvals, approve, reject
 from prunella.cli.detect import app as detect_app
 from prunella.cli.evaluate import evaluate
@@ -49,6 +50,7 @@ app.add_typer(market_app, name="market")
 app.add_typer(telemetry_app, name="telemetry")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(policy_app, name="policy")
+app.add_typer(agents_app, name="agents")
 app.command()(approvals)
 app.command()(approve)
 app.command()(reject)

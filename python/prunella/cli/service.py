@@ -205,24 +205,25 @@ def agent(context: Context, make: "MakeAgent | None" = None) -> None:
         make: Makes who judges, of its description and the topology; default: the agent itself.
     """
     from prunella.healing.diagnose import AGENTS
-    from prunella.healing.incident import Topology
+    from prunella.healing.incident import Topology, replicated
     from prunella.healing.loop import AgentService, AgentSettings, local_stack, subscriptions
 
     reason = context.settings.healing.reason
     settings = AgentSettings(
         name=context.name,
         components=local_stack(context.settings.stages()).components,
-        port=context.port,
+        port=context.settings.ports().get(context.name, 0),  # a further replica takes a free one
         unexplained_ns=round(reason.unexplained_s * 1e9) if reason.enabled else 0,
     )
-    bus = _connect(context)
+    agent_name = replicated(context.name)
+    bus = _connect(context, role=agent_name)
     AgentService(
         settings,
         inlet=bus.subscribe(*subscriptions(settings)),
         outlet=bus,
         clock=context.clock,
         read_token=context.read_token,
-        agent=make and make(AGENTS[context.name], Topology(settings.components)),
+        agent=make and make(AGENTS[agent_name], Topology(settings.components)),
     ).run()
     bus.close()
 

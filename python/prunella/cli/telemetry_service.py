@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from prunella.bridge import Supervisor
 from prunella.bus import Bus, Topic
 from prunella.cli.context import Context
 from prunella.config import FOLLOWERS
 from prunella.detect import Templates
 from prunella.errors import ConfigError
+from prunella.healing.incident import replicated
 from prunella.telemetry import DOMAINS, Readings
 from prunella.telemetry.logs import LogTail
 from prunella.telemetry.processes import Components, ProcessCollector
@@ -40,10 +42,29 @@ def publisher(bus: Bus, clock: Clock) -> Callable[[Readings], None]:
     return publish
 
 
+def replicas_of(supervisor: Supervisor) -> Callable[[], tuple[str, ...]]:
+    """What gives the agents' further replicas; the configuration is read when it has changed."""
+    known: dict[int, tuple[str, ...]] = {}
+
+    def replicas() -> tuple[str, ...]:
+        version = supervisor.version()
+        if version not in known:
+            known.clear()
+            names = supervisor.programs()
+            known[version] = tuple(each for each in names if replicated(each) != each)
+        return known[version]
+
+    return replicas
+
+
 def watch(context: Context, bus: Bus, recorder_bus: Bus) -> None:
     """Collects from the host, our processes and their pages, and records what agents can see."""
     ports, publish = context.settings.ports(), publisher(bus, context.clock)
-    components = context.settings.components(), context.home.root / "supervisord.pid"
+    components = (
+        context.settings.components(),
+        context.home.root / "supervisord.pid",
+        replicas_of(Supervisor(context.home)),
+    )
     collecting = Watch(
         processes=ProcessCollector(Components(*components), hot_threads={"engine": ("hot", "hot")}),
         resources=ResourceCollector(Components(*components)),

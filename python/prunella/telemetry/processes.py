@@ -74,10 +74,18 @@ class Components:
     Args:
         names: The components that should run.
         supervisor_pid_file: Where supervisord keeps its pid.
+        further: Gives those that were added meanwhile and should run too.
     """
 
-    def __init__(self, names: Iterable[str], supervisor_pid_file: Path) -> None:
-        self.names = tuple(names)
+    def __init__(
+        self,
+        names: Iterable[str],
+        supervisor_pid_file: Path,
+        further: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self._always = tuple(names)
+        self._further = further
+        self.names = self._always
         self._pid_file = supervisor_pid_file
         self._known: dict[int, str] = {}
         self.supervisor = 0
@@ -94,6 +102,7 @@ class Components:
             children = [int(pid) for pid in path.read_text(encoding="ascii").split()]
         except (OSError, ValueError):
             return None
+        self.names = tuple(dict.fromkeys((*self._always, *self._further())))
         self._known = {pid: self._known.get(pid) or _name(pid) for pid in children}
         return {name: pid for pid, name in self._known.items() if name in self.names}
 

@@ -134,6 +134,10 @@ class Bank:
         slot = self._slots[key] = _Slot(build(series), now_ns)
         return slot
 
+    def drop(self, keep: Callable[[str], bool]) -> None:
+        """Forgets, without a word, the series of entities that somebody else looks at now."""
+        self._slots = {key: each for key, each in self._slots.items() if keep(str(key[2]))}
+
     def lapse(self, now_ns: int) -> list[Symptom]:
         """Ends the symptoms of series that are no longer read; forgets the oldest series."""
         symptoms: list[Symptom] = []

@@ -74,6 +74,11 @@ class Diagnostician:
         """The faults that are told and not over."""
         return tuple(each.diagnosis for each in self._open.values())
 
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Everybody that readings were about lately."""
+        return self._youth.entities
+
     def observe(self, readings: Iterable[Reading], now_ns: int, *, first_hand: bool) -> None:
         """Takes one round of readings for what detectors do not keep: newest values and ages.
 
@@ -120,18 +125,21 @@ class Diagnostician:
     def take(self, symptoms: Iterable[Symptom]) -> None:
         """Takes symptoms that began, grew or are over."""
         for symptom in symptoms:
-            by = self._by.get(symptom.metric, ())
-            key = (
-                symptom.detector,
-                symptom.metric,
-                symptom.entity,
-                symptom.labels.get("burst"),
-                *(symptom.labels.get(each) for each in by),
-            )
+            key = self.key(symptom)
             if not symptom.active:
                 self._symptoms.pop(key, None)
             elif key in self._symptoms or len(self._symptoms) < SYMPTOMS_MAX:
                 self._symptoms[key] = symptom
+
+    def key(self, symptom: Symptom) -> tuple[object, ...]:
+        """What makes a symptom the same one when it is told again."""
+        return (
+            symptom.detector,
+            symptom.metric,
+            symptom.entity,
+            symptom.labels.get("burst"),
+            *(symptom.labels.get(each) for each in self._by.get(symptom.metric, ())),
+        )
 
     def conclude(self, now_ns: int) -> list[Diagnosis]:
         """What is to be told now: new faults, known ones that grew or are due, ended ones."""

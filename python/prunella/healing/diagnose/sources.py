@@ -37,6 +37,10 @@ class SourceAges:
         if entity in self._heard_ns or len(self._heard_ns) < SOURCES_MAX:
             self._heard_ns[entity] = now_ns
 
+    def forget(self, entity: str) -> None:
+        """It said that it stops: its silence will be no symptom."""
+        self._heard_ns.pop(entity, None)
+
     def read(self, now_ns: int) -> tuple[Reading, ...]:
         """The ages; to be called a few times a second, after the waiting messages were taken."""
         slept_ns = 0 if self._asked_ns is None else now_ns - self._asked_ns

@@ -65,6 +65,11 @@ class Youth:
             return False
         return reading.value != before if started else reading.value < before
 
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Everybody that was read, in the order of appearance."""
+        return tuple(self._lives)
+
     def ages_ns(self, now_ns: int) -> dict[str, int]:
         """How long each entity has been up and read without a break."""
         return {entity: now_ns - born_ns for entity, (born_ns, _) in sorted(self._lives.items())}

@@ -8,10 +8,12 @@ from prunella.healing.incident.records import (
     Heartbeat,
     Hypothesis,
     Proposal,
+    Roster,
     Severity,
     SignedVerdict,
     Symptom,
     SymptomKind,
+    SymptomShare,
     Urgency,
     Verdict,
 )
@@ -24,7 +26,7 @@ from prunella.healing.incident.thought import (
     Unexplained,
     Why,
 )
-from prunella.healing.incident.topology import Component, ComponentKind, Topology
+from prunella.healing.incident.topology import Component, ComponentKind, Topology, replicated
 from prunella.healing.incident.trail import (
     ApprovalGiven,
     DecisionMade,
@@ -72,6 +74,7 @@ __all__ = [
     "ProbeRead",
     "Proposal",
     "ProposalJudged",
+    "Roster",
     "RunEnded",
     "RunHeld",
     "RunMoved",
@@ -84,6 +87,7 @@ __all__ = [
     "StepUnanswered",
     "Symptom",
     "SymptomKind",
+    "SymptomShare",
     "ThoughtAnswered",
     "ThoughtAsked",
     "Topology",
@@ -98,4 +102,5 @@ __all__ = [
     "advance",
     "incident_id",
     "kind_of",
+    "replicated",
 ]

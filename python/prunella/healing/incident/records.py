@@ -196,9 +196,41 @@ class Heartbeat(Record, frozen=True, kw_only=True, tag="heartbeat"):
         started_ns: When this process life began, nanoseconds UTC.
         readings: How many readings it has seen in this life.
         at_ns: When it was sent, nanoseconds UTC.
+        health: How well it does its job, 0 to 1, in its own opinion.
+        series: How many series it looks at.
+        share: Which part of the components and processes it tells about, 0 to 1.
+        told: How many faults it has told in this life.
+        leaving: It stops now, as it was asked to: nobody has to wait for it.
     """
 
     source: str
     started_ns: int
     readings: int = 0
     at_ns: int
+    health: float = 1.0
+    series: int = 0
+    share: float = 1.0
+    told: int = 0
+    leaving: bool = False
+
+
+class SymptomShare(Record, frozen=True, kw_only=True, tag="symptoms"):
+    """All that one replica of an agent sees now, for the others: rules look at many series at once.
+
+    Attributes:
+        source: Which replica, such as `agent-cpu.2`.
+        symptoms: Its own open symptoms, all of them.
+    """
+
+    source: str
+    symptoms: tuple[Symptom, ...]
+
+
+class Roster(Record, frozen=True, kw_only=True, tag="roster"):
+    """Whom the plane listens to no more, for the agents' other replicas to take over.
+
+    Attributes:
+        disabled: Names of replicas.
+    """
+
+    disabled: tuple[str, ...]

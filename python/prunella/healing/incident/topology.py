@@ -28,6 +28,17 @@ class Component(Record, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
 
 
+def replicated(name: str) -> str:
+    """Of which agent a process is a replica; any other name is its own.
+
+    Example:
+        >>> replicated("agent-cpu.2"), replicated("agent-cpu"), replicated("engine.2")
+        ('agent-cpu', 'agent-cpu', 'engine.2')
+    """
+    agent, dot, number = name.partition(".")
+    return agent if dot and number.isdigit() and agent.startswith("agent-") else name
+
+
 class Topology:
     """The components and their dependencies; no circles.
 
@@ -73,12 +84,15 @@ class Topology:
         return tuple(self._components.values())
 
     def get(self, name: str) -> Component | None:
-        """The component of that name, or None for a foreign process such as `pid:1234`."""
-        return self._components.get(name)
+        """The component of that name, or None for a foreign process such as `pid:1234`.
+
+        A replica of an agent is a component like it, though it may come and go.
+        """
+        return self._components.get(replicated(name))
 
     def upstream(self, name: str) -> frozenset[str]:
         """All that `name` depends on, directly or not; empty for an unknown name."""
-        return self._upstream.get(name, frozenset())
+        return self._upstream.get(replicated(name), frozenset())
 
     def downstream(self, name: str) -> frozenset[str]:
         """All that depend on `name`, directly or not; empty for an unknown name."""

@@ -13,6 +13,7 @@ from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.book import Book, Case, Event, Stage
 from prunella.healing.loop.door import Door, HealingClient
 from prunella.healing.loop.orchestrator import Orchestrator
+from prunella.healing.loop.registry import ReplicaView
 from prunella.healing.loop.service import HealingService, PlaneLoop
 from prunella.healing.loop.settings import LoopSettings, local_stack
 from prunella.healing.loop.view import IncidentView, StatusView, view_incidents, view_status
@@ -35,6 +36,7 @@ __all__ = [
     "LoopSettings",
     "Orchestrator",
     "PlaneLoop",
+    "ReplicaView",
     "Stage",
     "StatusView",
     "approval_parts",

@@ -3,11 +3,12 @@
 The same code runs in the agent's process, in tests and in a replay: time comes from outside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prunella.healing.detect import Bank, cleaned
 from prunella.healing.diagnose import AgentSpec, Diagnostician, Means, SourceAges
-from prunella.healing.incident import Diagnosis, Topology
+from prunella.healing.incident import Diagnosis, Symptom, SymptomShare, Topology
+from prunella.healing.loop.shared import Shared
 from prunella.healing.reason import Expert, Reasoner, load_knowledge
 from prunella.telemetry import Reading, Readings
 
@@ -21,6 +22,7 @@ class Agent:
     Attributes:
         readings: How many readings it has seen.
         raised: How many symptoms it has raised.
+        looks: Whether it looks at an entity's series; others do at the rest.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Agent:
         self.diagnostician = Diagnostician(
             spec, reasoner or Expert(knowledge), topology, knowledge.metrics
         )
+        self._shared = Shared(self.diagnostician.key)
+        self.looks: Callable[[str], bool] = lambda _entity: True
         self.readings = 0
         self.raised = 0
 
@@ -63,15 +67,35 @@ class Agent:
         """Takes a heartbeat of another service of the healing plane."""
         self._heartbeats.hear(name, now_ns)
 
+    def forget(self, name: str) -> None:
+        """Takes the word of another service that it stops: its silence is no symptom."""
+        self._heartbeats.forget(name)
+
+    @property
+    def seen(self) -> tuple[Symptom, ...]:
+        """What its own detectors see now, for its other replicas."""
+        return self._shared.own
+
+    def share(self, told: SymptomShare, now_ns: int) -> None:
+        """Takes all that another replica of this agent sees now."""
+        self.diagnostician.take(self._shared.hear(told, now_ns))
+
+    def leave_to_others(self, now_ns: int) -> None:
+        """Forgets series that it no longer `looks` at; their symptoms are the others' to tell."""
+        self._bank.drop(self.looks)
+        self._shared.keep(self.looks, now_ns)
+
     def _look(self, readings: Iterable[Reading], now_ns: int, *, first_hand: bool) -> None:
-        symptoms = self._bank.update(readings, now_ns)
+        mine = [each for each in readings if self.looks(each.entity)]
+        symptoms = self._bank.update(mine, now_ns)
         self.raised += sum(each.active for each in symptoms)
-        self.diagnostician.take(symptoms)
+        self.diagnostician.take(self._shared.see(symptoms))
         self.diagnostician.observe(readings, now_ns, first_hand=first_hand)
 
     def tick(self, now_ns: int) -> list[Diagnosis]:
         """To be called at least ten times a second, after the waiting messages were taken."""
         ages = [*self._telemetry.read(now_ns), *self._heartbeats.read(now_ns)]
         self._look(ages, now_ns, first_hand=False)
-        self.diagnostician.take(self._bank.lapse(now_ns))
+        self.diagnostician.take(self._shared.see(self._bank.lapse(now_ns)))
+        self.diagnostician.take(self._shared.forget(now_ns))
         return self.diagnostician.conclude(now_ns)

@@ -11,10 +11,21 @@ from typing import Protocol
 import msgspec
 
 from prunella.healing.diagnose import AGENTS
-from prunella.healing.incident import Component, Heartbeat, Topology, Unexplained
+from prunella.healing.incident import (
+    Component,
+    Diagnosis,
+    Heartbeat,
+    Roster,
+    Symptom,
+    SymptomShare,
+    Topology,
+    Unexplained,
+    replicated,
+)
 from prunella.healing.incident.records import Record
 from prunella.healing.loop.agent import Agent
 from prunella.healing.loop.inlet import Inlet, Message
+from prunella.healing.loop.team import Team, health
 from prunella.telemetry import Readings
 from prunella.telemetry.serve import Pages, StatusServer
 from prunella.values import Clock
@@ -42,7 +53,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What an agent's process is told at start.
 
     Attributes:
-        name: Which agent of the catalogue, such as `agent-cpu`.
+        name: Which agent of the catalogue, such as `agent-cpu`, or a further replica of it, such as
+            `agent-cpu.2`.
         components: The topology.
         tenant: First part of every topic.
         port: Of the HTTP pages; 0 takes a free one.
@@ -64,8 +76,12 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     started_ns: int
     readings: int
     series: int
+    share: float
+    health: float
+    replicas: tuple[str, ...]
     symptoms_raised: int
     diagnoses: int
+    told: int
     malformed: int
     open_symptoms: tuple[str, ...]
     open_diagnoses: tuple[str, ...]
@@ -73,15 +89,20 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def subscriptions(settings: AgentSettings) -> tuple[str, ...]:
-    """The topic prefixes that an agent listens to: its domain, and heartbeats if it wants them.
+    """The topic prefixes that an agent's replica listens to.
+
+    Its domain, its other replicas, the plane, and everybody's heartbeats if it wants them.
 
     Example:
-        >>> subscriptions(AgentSettings(name="agent-cpu", components=()))
-        ('local/cpu/',)
+        >>> subscriptions(AgentSettings(name="agent-cpu.2", components=()))[:2]
+        ('local/cpu/', 'local/healing/agent-cpu')
     """
-    spec = AGENTS[settings.name]
-    domain = (f"{settings.tenant}/{spec.domain}/",)
-    return (*domain, f"{settings.tenant}/healing/") if spec.hears_heartbeats else domain
+    spec = AGENTS[replicated(settings.name)]
+    healing = f"{settings.tenant}/healing/"
+    domain = f"{settings.tenant}/{spec.domain}/"
+    if spec.hears_heartbeats:
+        return (domain, healing)
+    return (domain, f"{healing}{spec.name}", f"{healing}healing/")
 
 
 class AgentLoop:
@@ -111,12 +132,21 @@ class AgentLoop:
         self._outlet = outlet
         self._clock = clock
         self._topic = f"{settings.tenant}/healing/{settings.name}"
-        self._agent = agent or Agent(AGENTS[settings.name], Topology(settings.components))
+        spec = AGENTS[replicated(settings.name)]
+        self._agent = agent or Agent(spec, Topology(settings.components))
         self._readings = msgspec.msgpack.Decoder(Readings)
         self._heartbeats = msgspec.msgpack.Decoder(Heartbeat)
+        self._shares = msgspec.msgpack.Decoder(SymptomShare)
+        self._rosters = msgspec.msgpack.Decoder(Roster)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._started_ns = clock.now_ns()
+        self._team = Team(settings.name, self._started_ns)
+        self._agent.looks = self._team.looks
+        self._shared: tuple[Symptom, ...] = ()
+        self._told = 0
+        self._turned_ns = clock.monotonic_ns()
+        self._late_ns = 0
         self._heard_ns = 0
         self._beat_ns: int | None = None
         self._unexplained_ns = settings.unexplained_ns
@@ -129,13 +159,15 @@ class AgentLoop:
         self._stop.set()
 
     def run(self) -> None:
-        """Runs until `stop`."""
+        """Runs until `stop`; its last word is that it leaves, so that nobody waits for it."""
         due_ns = self._clock.monotonic_ns()
         while not self._stop.is_set():
             self.drain(max(0, due_ns - self._clock.monotonic_ns()) / 1e9)
             if self._clock.monotonic_ns() >= due_ns:
                 self.turn()
                 due_ns = self._clock.monotonic_ns() + TICK_NS
+        with self._lock:
+            self._beat(self._clock.now_ns(), leaving=True)
 
     def drain(self, timeout_s: float) -> None:
         """Takes the waiting messages; waits for a first one for at most so long."""
@@ -154,23 +186,78 @@ class AgentLoop:
 
     def _turn(self) -> None:
         began_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
+        self._late_ns = max(self._late_ns, began_ns - self._turned_ns - TICK_NS)
+        self._turned_ns = began_ns
+        for diagnosis in self._reassign(now_ns):
+            self._tell(diagnosis, now_ns)
         for diagnosis in self._agent.tick(now_ns):
-            self._publish(diagnosis, "diagnosis", "urgent", now_ns)
+            if self._team.tells(diagnosis.hypotheses[0].culprit):
+                self._tell(diagnosis, now_ns)
+        due = self._beat_ns is None or began_ns - self._beat_ns >= HEARTBEAT_NS
+        self._share(now_ns, due=due)
         if self._unexplained_ns and now_ns - self._puzzled_ns >= PUZZLE_NS:
             self._tell_unexplained(now_ns)
-        if self._beat_ns is None or began_ns - self._beat_ns >= HEARTBEAT_NS:
+        took_ns = self._clock.monotonic_ns() - began_ns
+        self._late_ns = max(self._late_ns, took_ns)
+        self._tick_ns_max = max(self._tick_ns_max, took_ns)
+        if due:
             self._beat_ns = began_ns
-            beat = Heartbeat(
-                source=self._agent.spec.name,
-                started_ns=self._started_ns,
-                readings=self._agent.readings,
-                at_ns=now_ns,
-            )
-            self._publish(beat, "heartbeat", "normal", now_ns)
-        self._tick_ns_max = max(self._tick_ns_max, self._clock.monotonic_ns() - began_ns)
+            self._beat(now_ns, leaving=False)
+            self._late_ns = 0
+
+    def _reassign(self, now_ns: int) -> list[Diagnosis]:
+        """Follows who is alive; what is open and falls to this replica now is to be told."""
+        faults = self._agent.diagnostician.open
+        before = [self._team.tells(each.hypotheses[0].culprit) for each in faults]
+        if not self._team.refresh(now_ns):
+            return []
+        self._agent.leave_to_others(now_ns)
+        return [
+            fault
+            for fault, told in zip(faults, before, strict=True)
+            if not told and self._team.tells(fault.hypotheses[0].culprit)
+        ]
+
+    def _tell(self, diagnosis: Diagnosis, now_ns: int) -> None:
+        self._told += 1
+        self._publish(diagnosis, "diagnosis", "urgent", now_ns)
+
+    def _share(self, now_ns: int, *, due: bool) -> None:
+        """Tells the other replicas what this one sees: at once when it changes, and regularly."""
+        seen = self._agent.seen
+        if self._team.alone or (seen == self._shared and not due):
+            return
+        self._shared = seen
+        share = SymptomShare(source=self._team.me, symptoms=seen)
+        self._publish(share, "symptoms", "urgent", now_ns)
+
+    def _beat(self, now_ns: int, *, leaving: bool) -> None:
+        beat = Heartbeat(
+            source=self._team.me,
+            started_ns=self._started_ns,
+            readings=self._agent.readings,
+            at_ns=now_ns,
+            health=self._health(),
+            series=self._agent.series,
+            share=self._part(),
+            told=self._told,
+            leaving=leaving,
+        )
+        self._publish(beat, "heartbeat", "normal", now_ns)
+
+    def _health(self) -> float:
+        return health(deaf=bool(self.why_not_ready()), late_ns=self._late_ns)
+
+    def _part(self) -> float:
+        """Which part of the components and processes it tells about."""
+        return self._team.share(self._agent.diagnostician.entities)
 
     def _tell_unexplained(self, now_ns: int) -> None:
-        symptoms = self._agent.diagnostician.unexplained(now_ns, self._unexplained_ns)
+        symptoms = tuple(
+            each
+            for each in self._agent.diagnostician.unexplained(now_ns, self._unexplained_ns)
+            if self._team.tells(each.entity)
+        )
         if symptoms:
             self._puzzled_ns = now_ns
             spec = self._agent.spec
@@ -193,9 +280,25 @@ class AgentLoop:
                     self._heard_ns = now_ns
                     self._agent.observe(batch, now_ns)
             elif message.kind == "heartbeat":
-                self._agent.hear(self._heartbeats.decode(message.payload).source, now_ns)
+                self._hear(self._heartbeats.decode(message.payload), now_ns)
+            elif message.kind == "symptoms":
+                share = self._shares.decode(message.payload)
+                same = replicated(share.source) == self._agent.spec.name
+                if same and share.source != self._team.me:
+                    self._agent.share(share, now_ns)
+            elif message.kind == "roster":
+                self._team.disable(self._rosters.decode(message.payload).disabled)
         except msgspec.MsgspecError:
             self._malformed += 1
+
+    def _hear(self, beat: Heartbeat, now_ns: int) -> None:
+        self._team.hear(beat, now_ns)
+        if not self._agent.spec.hears_heartbeats:
+            return
+        if beat.leaving and replicated(beat.source) != beat.source:
+            self._agent.forget(beat.source)  # only the first replica is always expected
+        else:
+            self._agent.hear(beat.source, now_ns)
 
     def why_not_ready(self) -> str:
         """Why it does not do its job; empty when it does."""
@@ -207,12 +310,16 @@ class AgentLoop:
         with self._lock:
             agent = self._agent
             return AgentStatus(
-                name=agent.spec.name,
+                name=self._team.me,
                 started_ns=self._started_ns,
                 readings=agent.readings,
                 series=agent.series,
+                share=self._part(),
+                health=self._health(),
+                replicas=self._team.members,
                 symptoms_raised=agent.raised,
                 diagnoses=agent.diagnostician.diagnoses,
+                told=self._told,
                 malformed=self._malformed,
                 open_symptoms=tuple(
                     f"{each.kind}: {each.metric}@{each.entity}"
@@ -233,6 +340,9 @@ class AgentLoop:
             f"agent_series {status.series}",
             f"agent_symptoms_total {status.symptoms_raised}",
             f"agent_diagnoses_total {status.diagnoses}",
+            f"agent_told_total {status.told}",
+            f"agent_share_ratio {status.share:.4f}",
+            f"agent_health_ratio {status.health:.4f}",
             f"agent_malformed_total {status.malformed}",
             f"agent_open_symptoms {len(status.open_symptoms)}",
             f"agent_tick_seconds_max {status.tick_seconds_max:.6f}",

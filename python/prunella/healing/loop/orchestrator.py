@@ -18,10 +18,8 @@ from prunella.healing.decide import Decider, RefusalReason
 from prunella.healing.incident import (
     Decision,
     Diagnosis,
-    Hypothesis,
+    Heartbeat,
     IncidentState,
-    Proposal,
-    Symptom,
     ThoughtAnswered,
     Topology,
     Unexplained,
@@ -48,6 +46,7 @@ from prunella.healing.loop.advice import doubted, proposals_of, weighed
 from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
+from prunella.healing.loop.registry import Registry
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Impossible, Surveyor
 from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
@@ -111,8 +110,7 @@ class Orchestrator:
         self._trusted = False
         self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
         self._puzzles: list[Unexplained] = []
-        self._heartbeats: dict[str, int] = {}
-        self._started_ns = started_ns
+        self.registry = Registry(settings, started_ns)
         self._heard_ns = 0
         self._gone_ns: dict[str, int] = {}
         self._told_ns: dict[str, int] = {}
@@ -169,24 +167,16 @@ class Orchestrator:
         if diagnosis.hypotheses:
             self._inbox.append(without_secrets(diagnosis, self._redactor))
 
-    def hear_heartbeat(self, agent: str, now_ns: int) -> None:
-        """Takes a sign of life of an agent."""
+    def hear_heartbeat(self, beat: Heartbeat, now_ns: int) -> None:
+        """Takes a sign of life of an agent's replica."""
         self._heard_ns = now_ns
-        if agent in self._settings.agents:
-            self._heartbeats[agent] = now_ns
+        self.registry.hear(beat, now_ns)
 
     def hear_unexplained(self, unexplained: Unexplained, now_ns: int) -> None:
         """Takes symptoms that no rule explains."""
         self._heard_ns = now_ns
         if len(self._puzzles) < PUZZLES_MAX:
             self._puzzles.append(unexplained)
-
-    def agent_ages_s(self, now_ns: int) -> dict[str, float]:
-        """Seconds since each expected agent was heard; -1: never."""
-        return {
-            agent: (now_ns - self._heartbeats[agent]) / 1e9 if agent in self._heartbeats else -1.0
-            for agent in self._settings.agents
-        }
 
     def open_window(
         self, component: str, seconds: int, actor: str, reason: str, now_ns: int
@@ -323,22 +313,11 @@ class Orchestrator:
 
     def _listen_for_agents(self, now_ns: int) -> None:
         """A mute agent is a symptom of its own, unless it is we who hear nothing."""
-        settings = self._settings
-        for agent in settings.agents:
-            heard_ns = self._heartbeats.get(agent, self._started_ns + settings.grace_ns)
-            age_ns = max(0, now_ns - heard_ns)
-            self._table.put(
-                Reading(
-                    metric="agent_heartbeat_age_seconds",
-                    entity=agent,
-                    value=age_ns / 1e9,
-                    ts_event_ns=now_ns,
-                    ts_init_ns=now_ns,
-                )
-            )
-            deaf = now_ns - self._heard_ns > settings.deaf_ns
-            if age_ns > settings.heartbeat_age_ns_max and not deaf:
-                self._take(_lost(agent, heard_ns, age_ns, settings, now_ns), now_ns)
+        for reading in self.registry.readings(now_ns):
+            self._table.put(reading)
+        if now_ns - self._heard_ns <= self._settings.deaf_ns:
+            for diagnosis in self.registry.lost(now_ns):
+                self._take(diagnosis, now_ns)
 
     def _take(self, diagnosis: Diagnosis, now_ns: int) -> None:
         """Puts a diagnosis where it belongs."""
@@ -549,37 +528,3 @@ class Orchestrator:
 
     def _move(self, case: Case, state: IncidentState, reason: str, now_ns: int) -> None:
         self.record(IncidentMoved(incident=case.incident.id, state=state, reason=reason), now_ns)
-
-
-def _lost(agent: str, heard_ns: int, age_ns: int, settings: LoopSettings, now_ns: int) -> Diagnosis:
-    """The diagnosis of a mute agent, which the plane makes itself."""
-    symptom = Symptom(
-        domain="execution",
-        detector="heartbeat",
-        metric="agent_heartbeat_age_seconds",
-        entity=agent,
-        kind="silence",
-        score=age_ns / settings.heartbeat_age_ns_max,
-        value=age_ns / 1e9,
-        expected=0.5,
-        onset_ns=heard_ns,
-        detected_ns=now_ns,
-    )
-    return Diagnosis(
-        agent="healing",
-        domain="execution",
-        severity="medium",
-        hypotheses=(
-            Hypothesis(
-                fault_class="agent.lost",
-                culprit=agent,
-                confidence=0.95,
-                evidence=(f"agent_heartbeat_age_seconds@{agent}",),
-                rule="heartbeat",
-            ),
-        ),
-        proposals=(Proposal(workflow="restart-with-warm-up", target=agent, confidence=0.95),),
-        symptoms=(symptom,),
-        reasoner="heartbeat@1",
-        made_ns=now_ns,
-    )

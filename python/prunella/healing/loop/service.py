@@ -127,9 +127,7 @@ class PlaneLoop:
                 elif message.kind == "unexplained":
                     self._plane.hear_unexplained(self._unexplained.decode(message.payload), now_ns)
                 elif message.kind == "heartbeat":
-                    self._plane.hear_heartbeat(
-                        self._heartbeats.decode(message.payload).source, now_ns
-                    )
+                    self._plane.hear_heartbeat(self._heartbeats.decode(message.payload), now_ns)
         except msgspec.MsgspecError:
             self.malformed += 1
 

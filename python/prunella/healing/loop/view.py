@@ -5,6 +5,7 @@ import msgspec
 from prunella.healing.incident import IncidentState, Severity
 from prunella.healing.loop.book import Book, Case, Event, Stage
 from prunella.healing.loop.orchestrator import Orchestrator
+from prunella.healing.loop.registry import ReplicaView
 
 LINE: tuple[str, ...] = ("evidence", "diagnosis", "decision", "action", "verified")
 """The stages of every incident, in order."""
@@ -47,6 +48,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
         failed: Why the ledger failed; empty when it did not.
         maintenance: Components that a person works on now.
         agents: Seconds since each agent was heard; -1: never.
+        replicas: Every replica of every agent.
     """
 
     acting: bool
@@ -54,6 +56,7 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     failed: str
     maintenance: tuple[str, ...]
     agents: dict[str, float]
+    replicas: tuple[ReplicaView, ...]
     actions_last_hour: int
     counters: dict[str, int]
     incidents: tuple[IncidentView, ...]
@@ -96,7 +99,8 @@ def view_status(plane: Orchestrator, now_ns: int) -> StatusView:
         frozen=book.frozen,
         failed=plane.failed,
         maintenance=tuple(sorted(book.maintenance(now_ns))),
-        agents=plane.agent_ages_s(now_ns),
+        agents=plane.registry.ages_s(now_ns),
+        replicas=plane.registry.views(now_ns, {}),
         actions_last_hour=book.actions_last_hour(now_ns),
         counters=dict(plane.counters),
         incidents=view_incidents(book),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
-from prunella.healing.incident import Component, Hypothesis, Proposal, Symptom
+from prunella.healing.incident import Component, Hypothesis, Proposal, Symptom, replicated
 from prunella.healing.reason.base import Answer, Finding
 from prunella.healing.reason.knowledge import (
     PLACEHOLDER,
@@ -144,7 +144,7 @@ def _may_be_culprit(rule: Rule, culprit: str, components: Mapping[str, Component
     """Only a component of the topology or a numbered foreign process can be accused."""
     if not _NAME.fullmatch(culprit) or not _like(culprit, rule.culprit_like, {}):
         return False
-    component = components.get(culprit)
+    component = components.get(replicated(culprit))
     if component is None:
         return "foreign" in rule.culprit_kinds and _FOREIGN.fullmatch(culprit) is not None
     return component.kind in rule.culprit_kinds
