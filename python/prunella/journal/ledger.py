@@ -107,11 +107,12 @@ class Ledger:
     ) -> None:
         self._folder = folder
         self._key = key
-        self._encoder = msgspec.msgpack.Encoder(order="deterministic")
+        self._encode = msgspec.msgpack.Encoder(order="deterministic").encode
         self._writer = JournalWriter(folder, power=True, segment_bytes=SEGMENT_BYTES)
         self._tree = MerkleTree()
         self._checkpoint: Checkpoint | None = None
         self._checkpoint_ns = 0
+        self._signed = 0
         self._closed = False
         self._notebooks: Notebooks | None = None
         try:
@@ -140,18 +141,13 @@ class Ledger:
             JournalError: It is not certain to be written; nothing may be done on its strength.
         """
         seq = self._writer.last_seq + 1
-        entry = Envelope(
-            schema_version=SCHEMA_VERSION,
-            seq=seq,
-            ts_ns=now_ns,
-            kind=kind,
-            incident=incident or _incident_of(record),
-            record=msgspec.Raw(self._encoder.encode(record)),
+        body = msgspec.Raw(self._encode(record))
+        leaf = self._encode(
+            Envelope(SCHEMA_VERSION, seq, now_ns, kind, incident or _incident_of(record), body)
         )
-        leaf = self._encoder.encode(entry)
         self._writer.append(now_ns, RECORD_KIND, leaf)
         self._tree.append(leaf)
-        if self._unsigned() >= CHECKPOINT_ENTRIES:
+        if seq - self._signed >= CHECKPOINT_ENTRIES:
             self.checkpoint(now_ns)
         return seq
 
@@ -179,7 +175,7 @@ class Ledger:
             notes.append(self._folder / CHECKPOINTS, made)
             if self._notebooks is not None:
                 self._notebooks.post(made)
-            self._checkpoint, self._checkpoint_ns = made, now_ns
+            self._checkpoint, self._checkpoint_ns, self._signed = made, now_ns, size
         return self._checkpoint
 
     @property
@@ -223,7 +219,7 @@ class Ledger:
         self.close()
 
     def _unsigned(self) -> int:
-        return len(self._tree) - (self._checkpoint.size if self._checkpoint else 0)
+        return len(self._tree) - self._signed
 
     def _resume(self) -> None:
         """Rebuilds the tree from the journal and compares it with the last checkpoint."""
@@ -233,6 +229,7 @@ class Ledger:
         found = notes.load(self._folder / CHECKPOINTS, self._key.public_key())
         if found:
             self._checkpoint = found[-1]
+            self._signed = self._checkpoint.size
             compare(self._tree, self._checkpoint, "its last checkpoint")
 
     def _compare_notebook(self, path: Path) -> None:
@@ -306,7 +303,8 @@ def compare(
 
 
 def _incident_of(record: Record) -> str:
-    if not isinstance(record, Mapping):
-        record = {"incident": getattr(record, "incident", "")}
-    own = record.get("incident")
+    if isinstance(record, msgspec.Struct):
+        own = getattr(record, "incident", "")
+    else:
+        own = record.get("incident")
     return own if isinstance(own, str) else ""
