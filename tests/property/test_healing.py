@@ -86,6 +86,8 @@ def test_any_interleaving_keeps_the_promises(game: list[tuple[str, Any]], seed: 
     rig.run(2)
     for move, what in game:
         play(rig, move, what)
+    # A frozen plane holds what it has begun for as long as it is frozen.
+    play(rig, "freeze", what=False)
     rig.run(60)
     check(rig)
     for run in rig.plane.executor.active():
