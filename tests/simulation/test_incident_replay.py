@@ -1,7 +1,10 @@
 """An incident of the modelled stack, from its ledger alone: thought again, and written up."""
 
+import base64
 import html
+import http.server
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +12,10 @@ import msgspec
 import pytest
 from closed_loop_rig import Whole
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.json_format import ParseDict
 from healing_rig import KEY, Rig
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prunella.cli import main
 from prunella.errors import UsageError
 from prunella.healing.audit import (
     Entry,
@@ -17,6 +23,7 @@ from prunella.healing.audit import (
     read_trail,
     to_html,
     to_markdown,
+    trace_incident,
     write_postmortem,
 )
 from prunella.healing.decide import Policy
@@ -212,6 +219,63 @@ def test_numbers_in_the_story_are_those_of_the_records(crashed: Path) -> None:
     text = to_markdown(write_postmortem(incident_trail(crashed, INCIDENT)))
     assert f"at {symptom.value:g} where {symptom.expected:g} is normal" in text
     assert f"with confidence {best.confidence:.2f} by the rule {best.rule}" in text
+
+
+# Trace -------------------------------------------------------------------------------------------
+
+
+def test_trace_runs_from_the_first_sample_to_the_verified_repair(crashed: Path) -> None:
+    """One trace: everything lies inside the incident's span, and the ids are those of last time."""
+    trail = incident_trail(crashed, INCIDENT)
+    spans = trace_incident(trail)
+    root, names = spans[0], [each.name for each in spans]
+    assert names[:3] == [INCIDENT, "detect process_up", "diagnose process.crashed"]
+    assert {"decide", "do step 0", "verify"} <= set(names)
+    assert (root.ok, root.parent_id, root.attributes["prunella.state"]) == (True, "", "resolved")
+    for each in spans[1:]:
+        assert (each.parent_id, each.trace_id) == (root.span_id, root.trace_id)
+        assert root.start_ns <= each.start_ns <= each.end_ns <= root.end_ns
+    assert len({each.span_id for each in spans}) == len(spans)
+    assert trace_incident(trail) == spans
+
+
+def test_trace_is_sent_as_otlp(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What a collector gets is the trace, in OTLP's own message."""
+    got: list[tuple[str, bytes]] = []
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        words = ["prunella", "trace", INCIDENT, "--folder", str(crashed), "--otlp", address]
+        monkeypatch.setattr("sys.argv", words)
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert (end.value.code or 0) == 0
+    assert f"sent to {address}" in capfd.readouterr().out
+    ((path, body),) = got
+    # Read as the protocol's own definition has it; only identifiers are hexadecimal in its JSON.
+    plain = msgspec.json.decode(body)
+    for each in plain["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        for name in ("traceId", "spanId", "parentSpanId"):
+            each[name] = base64.b64encode(bytes.fromhex(each[name])).decode()
+    request = ParseDict(plain, ExportTraceServiceRequest())
+    sent = request.resource_spans[0].scope_spans[0].spans
+    spans = trace_incident(incident_trail(crashed, INCIDENT))
+    assert path == "/v1/traces"
+    assert [each.name for each in sent] == [each.name for each in spans]
+    assert [each.span_id.hex() for each in sent] == [each.span_id for each in spans]
+    assert sent[0].start_time_unix_nano == spans[0].start_ns
 
 
 def test_hostile_words_become_neither_markup_nor_script(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ HELP = {
     "limits reload": ("tighter limits are put in force", "--reason", "--json"),
     "limits key": ("Allow a person to sign", "--home"),
     "limits rearm": ("Let a strategy go on", "--reason", "--json"),
+    "trace": ("first telemetry sample to the verified repair", "--otlp", "--json"),
     "postmortem": ("each sentence with the ledger entries", "--html", "--out", "--json"),
     "replay": ("think and decide an incident again", "--policy", "--reasoner", "--json"),
     "backtest": ("Trade recorded markets", "--sweep", "--fees", "--latency", "--report", "--json"),

@@ -27,6 +27,7 @@ from prunella.cli.replaying import replay
 from prunella.cli.send import send_app
 from prunella.cli.stack import home_at, new_home
 from prunella.cli.telemetry import app as telemetry_app
+from prunella.cli.tracing import trace
 from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.values import Home
@@ -59,6 +60,7 @@ app.command()(record)
 app.command()(replay)
 app.command()(positions)
 app.command()(postmortem)
+app.command()(trace)
 app.command()(evaluate)
 
 HomeOption = Annotated[

@@ -2,6 +2,7 @@
 
 from prunella.healing.audit.page import to_html, to_markdown
 from prunella.healing.audit.postmortem import PostMortem, Section, Sentence, write_postmortem
+from prunella.healing.audit.trace import Span, trace_incident
 from prunella.healing.audit.trail import (
     Entry,
     IncidentTrail,
@@ -20,6 +21,7 @@ __all__ = [
     "PostMortem",
     "Section",
     "Sentence",
+    "Span",
     "incident_entries",
     "incident_evidence",
     "incident_of",
@@ -27,5 +29,6 @@ __all__ = [
     "read_trail",
     "to_html",
     "to_markdown",
+    "trace_incident",
     "write_postmortem",
 ]
