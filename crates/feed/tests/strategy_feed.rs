@@ -66,7 +66,7 @@ fn strategy_is_told_nothing_between_its_answer_and_the_entry_that_holds_it() {
     for (ts_ns, input) in (3..).zip(&live()) {
         write(&mut journal, ts_ns, input);
     }
-    assert_eq!(bids_told(&mut follower), [100_00]);
+    assert_eq!(bids_told(&mut follower), [10_000]);
     assert_eq!(follower.gate(), Gate::Closed);
 
     follower.answered();
@@ -75,12 +75,12 @@ fn strategy_is_told_nothing_between_its_answer_and_the_entry_that_holds_it() {
     write(&mut journal, 6, &frame(moved));
     assert_eq!(bids_told(&mut follower), [0; 0], "it would ask for the same order again");
     write(&mut journal, 7, &Input::Strategy { strategy: STRATEGY, bytes: &buys(5) });
-    assert_eq!(bids_told(&mut follower), [100_01]);
+    assert_eq!(bids_told(&mut follower), [10_001]);
 
     follower.answered();
     follower.reconnected();
     let moved =
         br#"{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":13,"u":13,"b":[["100.01","0"]],"a":[]}"#;
     write(&mut journal, 8, &frame(moved));
-    assert_eq!(bids_told(&mut follower), [100_00], "an answer that was lost with the connection");
+    assert_eq!(bids_told(&mut follower), [10_000], "an answer that was lost with the connection");
 }
