@@ -32,6 +32,10 @@ from prunella.errors import UsageError
 from prunella.evaluation.fault import FAULTS
 from prunella.values import Home
 
+RUN, TRADE, HEAL = "Run a stack", "Trade and look after it", "Watch over the healing"
+PROVE, RESEARCH = "Prove what happened", "Research and measure"
+"""What the commands are listed under."""
+
 app = typer.Typer(
     name="prunella",
     help="A trading system that heals itself. Start with `prunella demo`.",
@@ -40,28 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(journal_app, name="journal")
-app.add_typer(order_app, name="order")
-app.add_typer(models_app, name="model")
-app.add_typer(send_app, name="send")
-app.add_typer(limits_app, name="limits")
-app.add_typer(detect_app, name="detect")
-app.add_typer(market_app, name="market")
-app.add_typer(telemetry_app, name="telemetry")
-app.add_typer(breaks_app, name="breaks")
-app.add_typer(policy_app, name="policy")
-app.add_typer(agents_app, name="agents")
-app.command()(approvals)
-app.command()(approve)
-app.command()(reject)
-app.add_typer(reason_app, name="reason")
-app.command()(record)
-app.command()(replay)
-app.command()(positions)
-app.command()(postmortem)
-app.command()(trace)
-app.command()(evaluate)
 
 HomeOption = Annotated[
     Path | None,
@@ -99,7 +81,7 @@ def root(
     """A trading system that heals itself."""
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     market: Annotated[
         str,
@@ -137,7 +119,7 @@ def demo(
     raise typer.Exit(0 if good else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def up(
     home: HomeOption = None,
     market: Annotated[
@@ -161,7 +143,7 @@ def up(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def status(home: HomeOption = None, json_output: JsonOption = False) -> None:
     """Show every process, what is traded, and open incidents."""
     from prunella.cli.lifecycle import show_status  # noqa: PLC0415
@@ -169,7 +151,7 @@ def status(home: HomeOption = None, json_output: JsonOption = False) -> None:
     show_status(home_at(home), console=console, json_output=json_output)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def down(home: HomeOption = None, json_output: JsonOption = False) -> None:
     """Stop the stack: cancel working orders first, then every process."""
     from prunella.cli.lifecycle import bring_down  # noqa: PLC0415
@@ -177,7 +159,7 @@ def down(home: HomeOption = None, json_output: JsonOption = False) -> None:
     bring_down(home_at(home), console=console, json_output=json_output)
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def inject(
     fault: Annotated[FaultName, typer.Argument(help="Which fault of the catalogue.")],
     seconds: Annotated[
@@ -195,7 +177,7 @@ def inject(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=HEAL)
 def incidents(
     incident: Annotated[str, typer.Argument(help="An id such as inc-000007; all without.")] = "",
     home: HomeOption = None,
@@ -210,7 +192,7 @@ def incidents(
         show_incidents(home_at(home), console=console, json_output=json_output)
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def kill(
     reason: ReasonOption = "kill switch",
     home: HomeOption = None,
@@ -234,7 +216,7 @@ def kill(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def switch(
     venue: Annotated[str, typer.Argument(help="Venue that orders are to go to, such as `backup`.")],
     reason: ReasonOption = "switched by hand",
@@ -249,7 +231,7 @@ def switch(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def resume(
     name: Annotated[str, typer.Option("--name", help="Who takes the responsibility.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is safe to trade again.")],
@@ -285,7 +267,7 @@ def _tell(
     raise typer.Exit(0 if reply.ok else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=HEAL)
 def maintenance(
     component: Annotated[str, typer.Argument(help="Which component you work on.")],
     seconds: Annotated[int, typer.Option(help="For how long.")] = 600,
@@ -304,14 +286,14 @@ def maintenance(
     console.print(f"{component}: maintenance for {seconds} s")
 
 
-@app.command()
+@app.command(rich_help_panel=HEAL)
 def freeze(reason: ReasonOption = "frozen by hand", home: HomeOption = None) -> None:
     """Stop the healing plane from acting; it goes on watching. Until `thaw`, also over restarts."""
     _freeze(home_at(home), frozen=True, reason=reason)
     console.print("frozen: the healing plane watches and does nothing; `prunella thaw` ends it")
 
 
-@app.command()
+@app.command(rich_help_panel=HEAL)
 def thaw(reason: ReasonOption = "thawed by hand", home: HomeOption = None) -> None:
     """Let the healing plane act again."""
     _freeze(home_at(home), frozen=False, reason=reason)
@@ -327,7 +309,7 @@ def _freeze(home: Home, *, frozen: bool, reason: str) -> None:
         stack.healing.freeze(frozen=frozen, actor=getpass.getuser(), reason=reason)
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def orders(
     order: Annotated[str, typer.Argument(help="An id such as PRN-7-42; all without.")] = "",
     journal: Annotated[
@@ -342,7 +324,7 @@ def orders(
     show_orders(_journal(journal, home), order, console=console, json_output=json_output)
 
 
-@app.command("best-execution")
+@app.command("best-execution", rich_help_panel=TRADE)
 def best_execution(
     order: Annotated[str, typer.Argument(help="An id such as PRN-7-42; all without.")] = "",
     journal: Annotated[
@@ -364,7 +346,7 @@ def _journal(given: Path | None, home: Path | None) -> Path:
     return folder
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def watch(
     seconds: SecondsOption = 0,
     home: HomeOption = None,
@@ -376,7 +358,7 @@ def watch(
     watch_stack(home_at(home), console, json_output=json_output, seconds=seconds)
 
 
-@app.command()
+@app.command(rich_help_panel=TRADE)
 def flow(
     seconds: SecondsOption = 0, home: HomeOption = None, json_output: JsonOption = False
 ) -> None:
@@ -386,7 +368,7 @@ def flow(
     track_flow(home_at(home), console, json_output=json_output, seconds=seconds)
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def bench(  # noqa: PLR0917  options of a command are given by name
     recordings: Annotated[
         str,
@@ -421,7 +403,7 @@ def bench(  # noqa: PLR0917  options of a command are given by name
     run_benchmarks(asked, console=console, json_output=json_output)
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def backtest(  # noqa: PLR0917  options of a command are given by name
     strategy: Annotated[
         str,
@@ -480,3 +462,28 @@ def backtest(  # noqa: PLR0917  options of a command are given by name
         console=console,
         json_output=json_output,
     )
+
+
+# Last, so that the help begins with running a stack.
+app.add_typer(order_app, name="order", rich_help_panel=TRADE)
+app.add_typer(send_app, name="send", rich_help_panel=TRADE)
+app.add_typer(limits_app, name="limits", rich_help_panel=TRADE)
+app.add_typer(breaks_app, name="breaks", rich_help_panel=TRADE)
+app.command(rich_help_panel=TRADE)(positions)
+app.add_typer(policy_app, name="policy", rich_help_panel=HEAL)
+app.add_typer(agents_app, name="agents", rich_help_panel=HEAL)
+app.command(rich_help_panel=HEAL)(approvals)
+app.command(rich_help_panel=HEAL)(approve)
+app.command(rich_help_panel=HEAL)(reject)
+app.add_typer(reason_app, name="reason", rich_help_panel=HEAL)
+app.add_typer(ledger_app, name="ledger", rich_help_panel=PROVE)
+app.add_typer(journal_app, name="journal", rich_help_panel=PROVE)
+app.add_typer(telemetry_app, name="telemetry", rich_help_panel=PROVE)
+app.command(rich_help_panel=PROVE)(replay)
+app.command(rich_help_panel=PROVE)(postmortem)
+app.command(rich_help_panel=PROVE)(trace)
+app.add_typer(models_app, name="model", rich_help_panel=RESEARCH)
+app.add_typer(detect_app, name="detect", rich_help_panel=RESEARCH)
+app.add_typer(market_app, name="market", rich_help_panel=RESEARCH)
+app.command(rich_help_panel=RESEARCH)(record)
+app.command(rich_help_panel=RESEARCH)(evaluate)
