@@ -23,6 +23,7 @@ class Letter(msgspec.Struct, frozen=True):
 
     kind: str
     payload: bytes
+    source: str = ""
 
 
 class QueueInlet:

@@ -19,6 +19,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     payload: bytes
+    source: str = "watch"
 
 
 class ScriptedBus:

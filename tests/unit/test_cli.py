@@ -51,6 +51,8 @@ HELP = {
     "approve": ("Sign for an action", "--sign-with", "--person", "--workflow", "--minutes"),
     "reject": ("Say no to an action", "--sign-with", "--person", "--reason"),
     "agents add": ("one more replica", "learns what is normal", "--json"),
+    "agents disable": ("no more", "--name", "--reason"),
+    "agents enable": ("Listen to a replica again", "--name", "--reason"),
     "agents remove": ("take over its share at once", "--json"),
     "policy check": ("against their schema", "--json"),
     "policy test": ("Run the tests of the rules", "--mutants", "--json"),

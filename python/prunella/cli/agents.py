@@ -24,6 +24,9 @@ _NAME = re.compile(rf"({'|'.join(AGENTS)})\.[2-{REPLICAS_MAX}]")
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the stack.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ReplicaArgument = Annotated[str, typer.Argument(help="Such as agent-cpu or agent-cpu.2.")]
+NameOption = Annotated[str, typer.Option("--name", help="Who takes the responsibility.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; goes into the ledger.")]
 
 app = typer.Typer(help="The agents' replicas: who serves, how well, and with which share.")
 
@@ -100,6 +103,26 @@ def remove(
 
         stack.wait(gone, f"{replica} to be forgotten", timeout_s=JOIN_TIMEOUT_S)
         _tell(stack.healing.status().replicas, agent, f"{replica} removed", json_output=json_output)
+
+
+@app.command()
+def disable(
+    replica: ReplicaArgument, name: NameOption, reason: ReasonOption, home: HomeOption = None
+) -> None:
+    """Listen to a replica no more; the agent's others take over its share."""
+    with running(home_at(home)) as stack:
+        stack.healing.switch_agent(replica, enabled=False, actor=name, reason=reason)
+    console.print(f"{replica}: disabled; see `prunella agents`")
+
+
+@app.command()
+def enable(
+    replica: ReplicaArgument, name: NameOption, reason: ReasonOption, home: HomeOption = None
+) -> None:
+    """Listen to a replica again that was disabled; its record begins anew."""
+    with running(home_at(home)) as stack:
+        stack.healing.switch_agent(replica, enabled=True, actor=name, reason=reason)
+    console.print(f"{replica}: enabled; see `prunella agents`")
 
 
 def _tell(replicas: tuple[ReplicaView, ...], name: str, what: str, *, json_output: bool) -> None:

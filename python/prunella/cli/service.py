@@ -274,6 +274,7 @@ def healing(context: Context, catalogue: "Mapping[str, Workflow] | None" = None)
         ledger=ledger,
         earlier=earlier,
         housekeeping=ledger.tick,
+        outlet=bus,
         targets=healing_targets(context.home, context.settings, context.clock),
         port=context.port,
         catalogue=catalogue,

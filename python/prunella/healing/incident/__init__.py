@@ -28,6 +28,7 @@ from prunella.healing.incident.thought import (
 )
 from prunella.healing.incident.topology import Component, ComponentKind, Topology, replicated
 from prunella.healing.incident.trail import (
+    AgentSwitched,
     ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
@@ -54,6 +55,7 @@ from prunella.healing.incident.watch import Watch
 
 __all__ = [
     "Action",
+    "AgentSwitched",
     "ApprovalGiven",
     "Attempt",
     "Autonomy",

@@ -237,6 +237,20 @@ class PlaneFrozen(Record, frozen=True, kw_only=True, tag="plane.frozen"):
     reason: str
 
 
+class AgentSwitched(Record, frozen=True, kw_only=True, tag="agent.switched"):
+    """A replica of an agent is listened to no more, or again.
+
+    Attributes:
+        name: Which, such as `agent-cpu.2`.
+        actor: Who says so: `healing` (only to disable it), or a person.
+    """
+
+    name: str
+    enabled: bool
+    actor: str
+    reason: str
+
+
 Trail = (
     IncidentOpened
     | DiagnosisJoined
@@ -255,6 +269,7 @@ Trail = (
     | WindowOpened
     | WindowClosed
     | PlaneFrozen
+    | AgentSwitched
     | ApprovalGiven
     | ThoughtAsked
     | ThoughtAnswered

@@ -6,7 +6,6 @@ keeps nothing on disk: a new process life reads the same telemetry and comes to 
 
 import signal
 import threading
-from typing import Protocol
 
 import msgspec
 
@@ -24,7 +23,7 @@ from prunella.healing.incident import (
 )
 from prunella.healing.incident.records import Record
 from prunella.healing.loop.agent import Agent
-from prunella.healing.loop.inlet import Inlet, Message
+from prunella.healing.loop.inlet import Inlet, Message, Outlet
 from prunella.healing.loop.team import Team, health
 from prunella.telemetry import Readings
 from prunella.telemetry.serve import Pages, StatusServer
@@ -39,14 +38,6 @@ PUZZLE_NS = 5_000_000_000
 """Unexplained symptoms are repeated so often, for whoever was not there the last time."""
 DEAF_NS = 3_000_000_000
 """Without a reading for so long, the agent says that it does not do its job."""
-
-
-class Outlet(Protocol):
-    """Where messages go."""
-
-    def publish(self, topic: str, record: bytes, *, kind: str, now_ns: int) -> None:
-        """Sends one record; never blocks."""
-        ...
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

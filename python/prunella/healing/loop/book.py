@@ -20,6 +20,7 @@ from prunella.healing.incident import (
     advance,
 )
 from prunella.healing.incident.trail import (
+    AgentSwitched,
     ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
@@ -151,6 +152,7 @@ class Book:
         self.cases: dict[str, Case] = {}
         self.windows: list[WindowOpened] = []
         self.frozen = False
+        self.disabled: dict[str, str] = {}
         self.begun: deque[Begun] = deque()
         self.approvals: dict[str, list[ApprovalGiven]] = {}
         self.nonces: set[str] = set()
@@ -177,17 +179,9 @@ class Book:
 
     def fold(self, seq: int, record: Trail, at_ns: int) -> None:
         """Takes in one ledger entry."""
+        if self._fold_plane(record, at_ns):
+            return
         match record:
-            case WindowOpened():
-                self.windows = [each for each in self.windows if each.end_ns > at_ns]
-                self.windows.append(record)
-                return
-            case WindowClosed():
-                self.windows = [each for each in self.windows if each.component != record.component]
-                return
-            case PlaneFrozen():
-                self.frozen = record.frozen
-                return
             case IncidentOpened():
                 name = incident_id(seq)
                 self.cases[name] = Case(
@@ -219,6 +213,25 @@ class Book:
             self.nonces.add(record.nonce)
         text = _fold_case(case, record, seq, at_ns)
         case.events.append(Event(at_ns=at_ns, seq=seq, kind=kind_of(record), text=text))
+
+    def _fold_plane(self, record: Trail, at_ns: int) -> bool:
+        """Takes in an entry that is of no incident; whether it was one."""
+        match record:
+            case WindowOpened():
+                self.windows = [each for each in self.windows if each.end_ns > at_ns]
+                self.windows.append(record)
+            case WindowClosed():
+                self.windows = [each for each in self.windows if each.component != record.component]
+            case PlaneFrozen():
+                self.frozen = record.frozen
+            case AgentSwitched():
+                if record.enabled:
+                    self.disabled.pop(record.name, None)
+                else:
+                    self.disabled[record.name] = f"by {record.actor}: {record.reason}"
+            case _:
+                return False
+        return True
 
     def _forget(self) -> None:
         resolved = [name for name, case in self.cases.items() if not case.live]

@@ -57,6 +57,15 @@ class Freeze(_Ask, frozen=True, kw_only=True, tag="freeze"):
     reason: str
 
 
+class SwitchAgent(_Ask, frozen=True, kw_only=True, tag="switch_agent"):
+    """Listen to a replica of an agent no more, or again."""
+
+    name: str
+    enabled: bool
+    actor: str
+    reason: str
+
+
 class ListApprovals(_Ask, frozen=True, kw_only=True, tag="approvals"):
     """All actions that wait for a person's signature."""
 
@@ -83,6 +92,7 @@ Ask = (
     | StartMaintenance
     | EndMaintenance
     | Freeze
+    | SwitchAgent
     | ListApprovals
     | Approve
 )
@@ -149,7 +159,9 @@ def _approve(plane: Orchestrator, ask: Approve, now_ns: int) -> Answer:
 
 
 def _order(
-    plane: Orchestrator, ask: StartMaintenance | EndMaintenance | Freeze, now_ns: int
+    plane: Orchestrator,
+    ask: StartMaintenance | EndMaintenance | Freeze | SwitchAgent,
+    now_ns: int,
 ) -> Answer:
     """Carries out what a named person orders."""
     if not ask.actor.strip():
@@ -159,6 +171,10 @@ def _order(
             plane.open_window(ask.component, ask.seconds, ask.actor, ask.reason, now_ns)
         elif isinstance(ask, EndMaintenance):
             plane.close_window(ask.component, ask.actor, now_ns)
+        elif isinstance(ask, SwitchAgent):
+            plane.switch_agent(
+                ask.name, enabled=ask.enabled, actor=ask.actor, reason=ask.reason, now_ns=now_ns
+            )
         else:
             plane.freeze(frozen=ask.frozen, actor=ask.actor, reason=ask.reason, now_ns=now_ns)
     except UsageError as error:

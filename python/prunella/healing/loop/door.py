@@ -31,6 +31,7 @@ from prunella.healing.loop.commands import (
     ShowIncident,
     StartMaintenance,
     Status,
+    SwitchAgent,
 )
 from prunella.healing.loop.view import IncidentView, StatusView
 from prunella.values import Home
@@ -169,6 +170,10 @@ class HealingClient:
     def freeze(self, *, frozen: bool, actor: str, reason: str) -> None:
         """Stops all acts of the plane, or allows them again."""
         self._ask(Freeze(frozen=frozen, actor=actor, reason=reason))
+
+    def switch_agent(self, name: str, *, enabled: bool, actor: str, reason: str) -> None:
+        """Has the plane listen to a replica of an agent no more, or again."""
+        self._ask(SwitchAgent(name=name, enabled=enabled, actor=actor, reason=reason))
 
     def approvals(self) -> tuple[ApprovalView, ...]:
         """Every action that waits for a person's signature."""

@@ -7,6 +7,11 @@ class Message(Protocol):
     """What the bus hands over."""
 
     @property
+    def source(self) -> str:
+        """Who published it, as the bus knows."""
+        ...
+
+    @property
     def kind(self) -> str:
         """The record's tag."""
         ...
@@ -22,4 +27,12 @@ class Inlet(Protocol):
 
     def receive(self, timeout_s: float) -> Message | None:
         """The next message, or None when none came in time."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where messages go."""
+
+    def publish(self, topic: str, record: bytes, *, kind: str, now_ns: int) -> None:
+        """Sends one record; never blocks."""
         ...

@@ -25,6 +25,7 @@ from prunella.healing.incident import (
     Unexplained,
 )
 from prunella.healing.incident.trail import (
+    AgentSwitched,
     ApprovalGiven,
     DecisionMade,
     DiagnosisJoined,
@@ -43,10 +44,11 @@ from prunella.healing.incident.trail import (
     kind_of,
 )
 from prunella.healing.loop.advice import doubted, proposals_of, weighed
+from prunella.healing.loop.agent_supervisor import AgentSupervisor
 from prunella.healing.loop.approvals import Approvals, Persons
 from prunella.healing.loop.book import Book, Case
 from prunella.healing.loop.merge import place
-from prunella.healing.loop.registry import Registry
+from prunella.healing.loop.registry import Registry, unreliable
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Impossible, Surveyor
 from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
@@ -111,12 +113,13 @@ class Orchestrator:
         self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
         self._puzzles: list[Unexplained] = []
         self.registry = Registry(settings, started_ns)
+        self.agents = AgentSupervisor(self.topology)
         self._heard_ns = 0
         self._gone_ns: dict[str, int] = {}
         self._told_ns: dict[str, int] = {}
         self.approvals = Approvals(book, persons)
         self._surveyor = Surveyor(settings, catalogue, table, self.approvals, impossible)
-        self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ticks": 0}
+        self.counters = {"diagnoses": 0, "repeated": 0, "dropped": 0, "ignored": 0, "ticks": 0}
         self.failed = ""
 
     def attach(self, executor: Executor) -> None:
@@ -158,19 +161,33 @@ class Orchestrator:
         self._heard_ns = now_ns
         self._table.put(reading)
 
-    def hear_diagnosis(self, diagnosis: Diagnosis, now_ns: int) -> None:
-        """Takes one piece of advice; it is looked at on the next tick."""
+    def hear_diagnosis(self, diagnosis: Diagnosis, now_ns: int, source: str = "") -> None:
+        """Takes one piece of advice; it is looked at on the next tick.
+
+        Args:
+            diagnosis: The advice.
+            now_ns: Nanoseconds UTC.
+            source: Which replica said it, as the bus knows; the agent's only one when not given.
+        """
         self._heard_ns = now_ns
+        source = source or diagnosis.agent
+        if source in self.book.disabled or not self.agents.hear(source, diagnosis, now_ns):
+            self.counters["ignored"] += 1
+            return
         self.counters["diagnoses"] += 1
         if len(self._inbox) == INBOX_MAX:
             self.counters["dropped"] += 1
-        if diagnosis.hypotheses:
-            self._inbox.append(without_secrets(diagnosis, self._redactor))
+        self._inbox.append(without_secrets(diagnosis, self._redactor))
+
+    def hear_nonsense(self, source: str, now_ns: int) -> None:
+        """Takes it that a replica said something that cannot be read."""
+        self.agents.strike(source, "an answer that cannot be read", now_ns)
 
     def hear_heartbeat(self, beat: Heartbeat, now_ns: int) -> None:
         """Takes a sign of life of an agent's replica."""
         self._heard_ns = now_ns
         self.registry.hear(beat, now_ns)
+        self.agents.hear_heartbeat(beat.at_ns, now_ns)
 
     def hear_unexplained(self, unexplained: Unexplained, now_ns: int) -> None:
         """Takes symptoms that no rule explains."""
@@ -240,6 +257,27 @@ class Orchestrator:
         )
         self.record(given, now_ns)
         return given
+
+    def switch_agent(
+        self, name: str, *, enabled: bool, actor: str, reason: str, now_ns: int
+    ) -> None:
+        """Listens to a replica no more, or again; it is told so by the next roster.
+
+        Raises:
+            UsageError: There is no such replica, or it is so already.
+        """
+        if name not in self.registry.names:
+            raise UsageError(f"no replica {name!r}; there are {', '.join(self.registry.names)}")
+        if enabled == (name not in self.book.disabled):
+            raise UsageError(f"{name} is {'enabled' if enabled else 'disabled'} already")
+        self.agents.pardon(name)
+        record = AgentSwitched(name=name, enabled=enabled, actor=actor, reason=reason)
+        self.record(record, now_ns)
+        if not enabled:
+            return
+        for case in self.book.live():
+            if case.incident.fault_class == "agent.unreliable" and case.incident.culprit == name:
+                self._move(case, _S.RESOLVED, f"enabled by {actor}", now_ns)
 
     def hold(self, run: Run, now_ns: int) -> str:
         """Why no step of a run under way may be begun now; empty when one may be."""
@@ -318,6 +356,11 @@ class Orchestrator:
         if now_ns - self._heard_ns <= self._settings.deaf_ns:
             for diagnosis in self.registry.lost(now_ns):
                 self._take(diagnosis, now_ns)
+        for name, why in list(self.agents.unreliable(now_ns)):
+            self.agents.pardon(name)
+            if name in self.registry.names and name not in self.book.disabled:
+                self.switch_agent(name, enabled=False, actor="healing", reason=why, now_ns=now_ns)
+                self._take(unreliable(name, now_ns), now_ns)
 
     def _take(self, diagnosis: Diagnosis, now_ns: int) -> None:
         """Puts a diagnosis where it belongs."""
@@ -460,6 +503,8 @@ class Orchestrator:
         if decision.outcome == "nothing":
             self._move(case, _S.SUPPRESSED, decision.reason, now_ns)
         elif decision.outcome == "ask" or decision.signed is None:
+            if decision.reason == RefusalReason.PRECONDITION_UNMET:
+                self.agents.unfounded(case.causes, now_ns)
             self._move(case, _S.ESCALATED, decision.reason, now_ns)
         else:
             try:

@@ -174,3 +174,37 @@ def _lost(agent: str, heard_ns: int, settings: LoopSettings, now_ns: int) -> Dia
         reasoner="heartbeat@1",
         made_ns=now_ns,
     )
+
+
+def unreliable(agent: str, now_ns: int) -> Diagnosis:
+    """The diagnosis of a replica that was set aside: a person has to look at it."""
+    symptom = Symptom(
+        domain="execution",
+        detector="agent_supervisor",
+        metric="agent_disabled",
+        entity=agent,
+        kind="error_burst",
+        score=1.0,
+        value=1.0,
+        expected=0.0,
+        onset_ns=now_ns,
+        detected_ns=now_ns,
+    )
+    return Diagnosis(
+        agent="healing",
+        domain="execution",
+        severity="medium",
+        hypotheses=(
+            Hypothesis(
+                fault_class="agent.unreliable",
+                culprit=agent,
+                confidence=0.9,
+                evidence=(f"agent_disabled@{agent}",),
+                rule="agent_supervisor",
+            ),
+        ),
+        proposals=(),
+        symptoms=(symptom,),
+        reasoner="agent_supervisor@1",
+        made_ns=now_ns,
+    )

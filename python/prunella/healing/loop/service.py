@@ -15,12 +15,12 @@ from prunella.control import Target
 from prunella.control.acts import read_persons
 from prunella.control.tokens import load_token
 from prunella.healing.decide import Policy
-from prunella.healing.incident import Diagnosis, Heartbeat, ThoughtAnswered, Unexplained
+from prunella.healing.incident import Diagnosis, Heartbeat, Roster, ThoughtAnswered, Unexplained
 from prunella.healing.incident.trail import Trail
 from prunella.healing.loop.assembly import assemble
 from prunella.healing.loop.commands import Answer, Ask, Status, answer
 from prunella.healing.loop.door import Door
-from prunella.healing.loop.inlet import Inlet, Message
+from prunella.healing.loop.inlet import Inlet, Message, Outlet
 from prunella.healing.loop.orchestrator import Ledger, Orchestrator
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.thought import ThreadThinker
@@ -33,6 +33,7 @@ from prunella.values import Clock, Home
 
 TICK_NS = 20_000_000
 """Between ticks; well below every hold time, and cheap enough to leave the processor alone."""
+ROSTER_NS = 500_000_000
 DRAIN_MAX = 500
 """Messages taken between two ticks, so that a flood cannot keep the plane from acting."""
 
@@ -46,8 +47,11 @@ class PlaneLoop:
         inlet: Inlet,
         clock: Clock,
         housekeeping: Callable[[int], None] = lambda _now_ns: None,
+        outlet: Outlet | None = None,
     ) -> None:
         self._housekeeping = housekeeping
+        self._outlet = outlet
+        self._called_ns = 0
         self._plane = plane
         self._inlet = inlet
         self._clock = clock
@@ -112,7 +116,21 @@ class PlaneLoop:
         with self._lock:
             self._plane.tick(self._clock.now_ns())
             self._housekeeping(self._clock.now_ns())
+            self._call_roster(self._clock.now_ns())
         self.tick_ns_max = max(self.tick_ns_max, self._clock.monotonic_ns() - began_ns)
+
+    def _call_roster(self, now_ns: int) -> None:
+        """Tells the agents, twice a second, who of them is not listened to."""
+        if self._outlet is None or now_ns - self._called_ns < ROSTER_NS:
+            return
+        self._called_ns = now_ns
+        roster = Roster(disabled=tuple(self._plane.book.disabled))
+        self._outlet.publish(
+            "local/healing/healing/normal",
+            msgspec.msgpack.encode(roster),
+            kind="roster",
+            now_ns=now_ns,
+        )
 
     def _take(self, message: Message) -> None:
         """Hands one message to the plane; what cannot be read is counted and dropped."""
@@ -123,13 +141,18 @@ class PlaneLoop:
                     for reading in self._readings.decode(message.payload).items:
                         self._plane.hear_reading(reading, now_ns)
                 elif message.kind == "diagnosis":
-                    self._plane.hear_diagnosis(self._diagnoses.decode(message.payload), now_ns)
+                    self._plane.hear_diagnosis(
+                        self._diagnoses.decode(message.payload), now_ns, message.source
+                    )
                 elif message.kind == "unexplained":
                     self._plane.hear_unexplained(self._unexplained.decode(message.payload), now_ns)
                 elif message.kind == "heartbeat":
                     self._plane.hear_heartbeat(self._heartbeats.decode(message.payload), now_ns)
         except msgspec.MsgspecError:
             self.malformed += 1
+            if message.kind == "diagnosis":
+                with self._lock:
+                    self._plane.hear_nonsense(message.source, now_ns)
 
 
 class HealingService:
@@ -149,6 +172,7 @@ class HealingService:
         thinker: Who asks a model; nobody when not given.
         reason: When and how patiently a model is asked.
         redactor: Takes secrets out of what goes into the ledger.
+        outlet: Where it is told who is not listened to; without one only the plane knows.
     """
 
     def __init__(
@@ -167,6 +191,7 @@ class HealingService:
         thinker: ThreadThinker | None = None,
         reason: ReasonSettings | None = None,
         redactor: Redactor | None = None,
+        outlet: Outlet | None = None,
     ) -> None:
         self._pool = ThreadPool()
         self._thinker = thinker
@@ -189,7 +214,7 @@ class HealingService:
             reason=reason,
             redactor=redactor,
         )
-        self.loop = PlaneLoop(plane, inlet, clock, housekeeping)
+        self.loop = PlaneLoop(plane, inlet, clock, housekeeping, outlet)
         token = load_token(home.key("control.token"))
         self._door = Door(home.socket("healing"), token, self.loop.ask)
         self.pages = StatusServer(

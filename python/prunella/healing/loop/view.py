@@ -100,7 +100,7 @@ def view_status(plane: Orchestrator, now_ns: int) -> StatusView:
         failed=plane.failed,
         maintenance=tuple(sorted(book.maintenance(now_ns))),
         agents=plane.registry.ages_s(now_ns),
-        replicas=plane.registry.views(now_ns, {}),
+        replicas=plane.registry.views(now_ns, book.disabled),
         actions_last_hour=book.actions_last_hour(now_ns),
         counters=dict(plane.counters),
         incidents=view_incidents(book),
