@@ -164,6 +164,7 @@ OWN_METRICS: dict[str, tuple[Own, ...]] = {
         Own("healing_diagnoses_total", "count", "diagnoses heard"),
         Own("healing_repeated_total", "count", "diagnoses that said nothing new"),
         Own("healing_dropped_total", "count", "diagnoses lost because too many came at once"),
+        Own("healing_ignored_total", "count", "diagnoses of disabled replicas, or plainly wrong"),
         Own("healing_ticks_total", "count", "turns of the orchestrator"),
         Own("healing_actions_last_hour", "count", "remediations begun in the last hour"),
         Own("healing_thoughts_asked_total", "count", "questions for a model"),

@@ -8,7 +8,9 @@ the process as it was found when nothing helped.
 import os
 import signal
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import msgspec
 import pytest
 from healing_rig import KEY
 from prunella.bridge import Deeds, HostTarget
+from prunella.errors import JournalError
 from prunella.healing.audit import read_trail
 from prunella.healing.decide import DecideSettings
+from prunella.healing.incident import IncidentState
 from prunella.healing.loop import Orchestrator, assemble, local_stack
 from prunella.healing.remediate import InlinePool
 from prunella.journal import Ledger, verify_ledger
@@ -203,3 +207,109 @@ def check(folder: Path, *, helps: bool) -> None:
     assert len(keys) == len(set(keys))
     ends = [each.outcome for each in records if type(each).__name__ == "RunEnded"]
     assert ends == (["cured"] if helps else ["rolled_back"])
+
+
+class Watchful(Life):
+    """A life that is killed right after the incident's entry into a state is in the ledger."""
+
+    def __init__(self, folder: Path, pid: int, state: str, *, helps: bool, frozen: bool) -> None:
+        super().__init__(folder, pid, Bomb(0), helps=helps)
+        append = self.ledger.append
+
+        def bombed(kind: str, record: Any, now_ns: int, **words: Any) -> int:
+            seq = append(kind, record, now_ns, **words)
+            entered = "open" if kind == "incident.opened" else getattr(record, "state", "")
+            if state and entered == state:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return seq
+
+        self.ledger.append = bombed  # type: ignore[method-assign]
+        if frozen != self.plane.book.frozen:
+            words = {"actor": "ana", "reason": "test", "now_ns": self.now_ns}
+            self.plane.freeze(frozen=frozen, **words)  # type: ignore[arg-type]
+
+    def advise(self) -> None:
+        """The agent tells it, or reminds of it: it knows nothing of the plane's lives."""
+        self.stack.now_ns = self.now_ns
+        diagnosis = advise(
+            self.stack,
+            agent="agent-cpu",
+            fault="cpu.contention",
+            culprit=f"pid:{self.pid}",
+            workflow="contain-cpu-offender",
+            evidence=("process_run_delay_ratio@engine", f"process_cpu_ratio@pid:{self.pid}"),
+        )
+        self.plane.hear_diagnosis(diagnosis, self.now_ns)
+
+    def pass_time(self, seconds: float, until: frozenset[str]) -> None:
+        """Lets time pass until the incident stands where it should."""
+        self.advise()
+        for _ in range(round(seconds * 10)):
+            self.now_ns += SECOND // 10
+            for reading in self.readings():
+                self.plane.hear_reading(reading, self.now_ns)
+            self.plane.tick(self.now_ns)
+            if {str(each.incident.state) for each in self.plane.book.cases.values()} == until:
+                break
+        else:
+            raise AssertionError([each.incident for each in self.plane.book.cases.values()])
+        self.ledger.close()
+
+
+def watchful(folder: Path, pid: int, state: str, until: str, **words: bool) -> int:
+    """One such life in a process of its own; its exit status, -9 when it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            Watchful(folder, pid, state, **words).pass_time(60, frozenset({until}))
+        except BaseException:  # noqa: BLE001  the parent is told by the status
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="raising a priority again needs root")
+@pytest.mark.parametrize("state_of_kill", list(IncidentState))
+def test_plane_killed_in_any_state_of_an_incident_goes_on_where_it_was(
+    tmp_path: Path, victim: int, state_of_kill: IncidentState
+) -> None:
+    """One incident, each act once, the same end, whatever the state in which kill -9 comes."""
+    (tmp_path / "ledger").mkdir()
+    frozen = state_of_kill is IncidentState.SUPPRESSED
+    helps = state_of_kill is not IncidentState.ESCALATED
+    end = "resolved" if helps else "escalated"
+    life = partial(watchful, tmp_path, victim, helps=helps)
+    assert life(str(state_of_kill), end, frozen=frozen) == -signal.SIGKILL
+    if frozen:  # the next life knows that a person has frozen it, and does nothing
+        assert life("", "suppressed", frozen=True) == 0
+        assert state(victim)[0] == 3
+    assert life("", end, frozen=False) == 0
+    assert life("", end, frozen=False) == 0  # once more changes nothing
+    assert state(victim)[0] == (19 if helps else 3)
+    assert verify_ledger(tmp_path / "ledger", KEY.public_key()).entries > 0
+    records: list[Any] = [each.record for each in read_trail(tmp_path / "ledger")]
+    names = [type(each).__name__ for each in records]
+    assert names.count("IncidentOpened") == 1
+    assert names.count("RunStarted") == 1
+    keys = [each.key for each in records if type(each).__name__ == "StepIntended"]
+    assert len(keys) == len(set(keys))
+
+
+def test_second_plane_on_the_same_ledger_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
+    """One writer: the lock is the kernel's, so kill -9 frees it and nothing else does."""
+    ready = os.pipe()
+    child = os.fork()
+    if child == 0:
+        kept = Ledger(tmp_path, KEY)
+        os.write(ready[1], str(kept).encode())
+        signal.pause()
+        os._exit(0)
+    try:
+        assert os.read(ready[0], 1)
+        with pytest.raises(JournalError):
+            Ledger(tmp_path, KEY)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    Ledger(tmp_path, KEY).close()

@@ -283,7 +283,9 @@ def test_hostile_words_become_neither_markup_nor_script(tmp_path: Path) -> None:
     rig = Rig()
     rig.run(1.0)
     evil = "<script>alert(1)</script> [x](http://evil) `#`"
-    rig.advise(agent="agent-cpu", fault=evil, culprit=evil, workflow="restart-with-warm-up")
+    rig.advise(
+        agent="agent-cpu", fault=evil, culprit=f"pid:{evil}", workflow="restart-with-warm-up"
+    )
     rig.run(2.0)
     story = write_postmortem(incident_trail(_kept(rig.ledger, tmp_path / "ledger"), INCIDENT))
     page, text = to_html(story), to_markdown(story)

@@ -53,6 +53,9 @@ EVENTS_KEPT = 200
 """Per incident: enough to tell its whole story, with an end."""
 
 
+_OfThePlane = WindowOpened | WindowClosed | PlaneFrozen | AgentSwitched
+
+
 class Begun(NamedTuple):
     """A remediation that began, for budgets and for the loop guard."""
 
@@ -179,9 +182,10 @@ class Book:
 
     def fold(self, seq: int, record: Trail, at_ns: int) -> None:
         """Takes in one ledger entry."""
-        if self._fold_plane(record, at_ns):
-            return
         match record:
+            case WindowOpened() | WindowClosed() | PlaneFrozen() | AgentSwitched():
+                self._fold_plane(record, at_ns)
+                return
             case IncidentOpened():
                 name = incident_id(seq)
                 self.cases[name] = Case(
@@ -214,8 +218,8 @@ class Book:
         text = _fold_case(case, record, seq, at_ns)
         case.events.append(Event(at_ns=at_ns, seq=seq, kind=kind_of(record), text=text))
 
-    def _fold_plane(self, record: Trail, at_ns: int) -> bool:
-        """Takes in an entry that is of no incident; whether it was one."""
+    def _fold_plane(self, record: _OfThePlane, at_ns: int) -> None:
+        """Takes in an entry that is of no incident."""
         match record:
             case WindowOpened():
                 self.windows = [each for each in self.windows if each.end_ns > at_ns]
@@ -229,9 +233,6 @@ class Book:
                     self.disabled.pop(record.name, None)
                 else:
                     self.disabled[record.name] = f"by {record.actor}: {record.reason}"
-            case _:
-                return False
-        return True
 
     def _forget(self) -> None:
         resolved = [name for name, case in self.cases.items() if not case.live]

@@ -7,7 +7,7 @@ ledger: a record that cannot be written stops every act.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import msgspec
@@ -52,13 +52,18 @@ from prunella.healing.loop.registry import Registry, unreliable
 from prunella.healing.loop.settings import LoopSettings
 from prunella.healing.loop.survey import Impossible, Surveyor
 from prunella.healing.loop.thought import NO_THOUGHTS, Thinker, Thoughts
+from prunella.healing.loop.turns import SEVERITIES, Turns
 from prunella.healing.reason import ReasonSettings, Redactor, without_secrets
 from prunella.healing.remediate import Executor, Run, Table, Workflow
 from prunella.telemetry import Reading
 
 INBOX_MAX = 1024
-"""Diagnoses that wait for a tick; beyond it the oldest is dropped and counted, so that a mad agent
-can neither fill the memory nor keep others out for long."""
+"""Diagnoses of one severity that wait for a tick; beyond it the oldest is dropped and counted, so
+that a mad agent can neither fill the memory nor keep others out for long."""
+
+TAKEN_MAX = 32
+"""Diagnoses of each severity below `critical` that a tick takes in: each is compared with every
+open incident."""
 
 PUZZLES_MAX = 16
 """Unexplained symptoms that wait for a tick; agents repeat them."""
@@ -110,7 +115,10 @@ class Orchestrator:
         self._redactor = redactor or Redactor()
         self._thoughts: Thoughts | None = None
         self._trusted = False
-        self._inbox: deque[Diagnosis] = deque(maxlen=INBOX_MAX)
+        self._inbox: dict[str, deque[Diagnosis]] = {
+            severity: deque(maxlen=INBOX_MAX) for severity in SEVERITIES
+        }
+        self._turns = Turns()
         self._puzzles: list[Unexplained] = []
         self.registry = Registry(settings, started_ns)
         self.agents = AgentSupervisor(self.topology)
@@ -175,9 +183,10 @@ class Orchestrator:
             self.counters["ignored"] += 1
             return
         self.counters["diagnoses"] += 1
-        if len(self._inbox) == INBOX_MAX:
+        inbox = self._inbox[diagnosis.severity]
+        if len(inbox) == INBOX_MAX:
             self.counters["dropped"] += 1
-        self._inbox.append(without_secrets(diagnosis, self._redactor))
+        inbox.append(without_secrets(diagnosis, self._redactor))
 
     def hear_nonsense(self, source: str, now_ns: int) -> None:
         """Takes it that a replica said something that cannot be read."""
@@ -334,10 +343,10 @@ class Orchestrator:
             return
         try:
             self._listen_for_agents(now_ns)
-            while self._inbox:
-                self._take(self._inbox.popleft(), now_ns)
+            for diagnosis in self._unpack():
+                self._take(diagnosis, now_ns)
             self._think(now_ns)
-            for case in self.book.live():
+            for case in self._turns.next(self.book.live(), lambda each: each.incident.severity):
                 if case.incident.state in {_S.OPEN, _S.DECIDING}:
                     self._decide(case, now_ns)
                 elif case.incident.state in {_S.SUPPRESSED, _S.ESCALATED}:
@@ -348,6 +357,13 @@ class Orchestrator:
         except JournalError:
             if not self.failed:
                 raise
+
+    def _unpack(self) -> Iterator[Diagnosis]:
+        """What came in, the gravest first, and no more than leaves time for what is under way."""
+        for severity, inbox in self._inbox.items():
+            taken = len(inbox) if severity == "critical" else min(len(inbox), TAKEN_MAX)
+            for _ in range(taken):
+                yield inbox.popleft()
 
     def _listen_for_agents(self, now_ns: int) -> None:
         """A mute agent is a symptom of its own, unless it is we who hear nothing."""
