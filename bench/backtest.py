@@ -141,7 +141,7 @@ def of_frame(data: dict[str, Any]) -> list[tuple[int, str, str]]:
 
 def theirs(frames: list[tuple[int, dict[str, Any]]]) -> Rows:
     """The same rows as their table, each seen by the venue and by us at the time of receipt."""
-    import hftbacktest as hft  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+    import hftbacktest as hft  # noqa: PLC0415  an extra
 
     told = (hft.DEPTH_EVENT, hft.TRADE_EVENT, hft.DEPTH_SNAPSHOT_EVENT)
     kinds = [kind for kind in told for _ in range(2)]
