@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,17 @@ _CLONE_NEWNET = 0x40000000
 
 def missing() -> str:
     """Why there can be no namespace here; empty when there can."""
-    return "" if os.geteuid() == 0 else "network namespaces need root"
+    if shutil.which("ip") is None:
+        return "no ip here: apt-get install -y --no-install-recommends iproute2"
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _leave() else 1)
+    may = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return "" if may else "network namespaces need root (CAP_SYS_ADMIN)"
+
+
+def _leave() -> bool:
+    return bool(ctypes.CDLL(None).unshare(_CLONE_NEWNET) == 0)
 
 
 def inside(act: Callable[[], None]) -> None:
@@ -21,7 +32,7 @@ def inside(act: Callable[[], None]) -> None:
     if child == 0:
         status = 0
         try:
-            assert ctypes.CDLL(None).unshare(_CLONE_NEWNET) == 0
+            assert _leave()
             tool("ip", "link", "set", "lo", "up")
             act()
         except BaseException:  # noqa: BLE001  the parent is told

@@ -41,7 +41,8 @@ PATHS = {
     "usual": NetworkPath(destination="203.0.113.0/24", via="10.1.0.2", device="va"),
     "other": NetworkPath(destination="203.0.113.0/24", via="10.2.0.2", device="vb"),
 }
-needs_namespace = pytest.mark.skipif(bool(missing()), reason=missing() or "-")
+NO_NAMESPACE = missing()
+needs_namespace = pytest.mark.skipif(bool(NO_NAMESPACE), reason=NO_NAMESPACE or "-")
 needs_nft = pytest.mark.skipif(
     shutil.which("nft") is None, reason="no nft here: apt-get install nftables"
 )
