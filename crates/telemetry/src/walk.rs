@@ -49,36 +49,29 @@ struct Shape {
     summed: bool,
 }
 
+/// What one metric, record or span is read with.
+type Read = fn(&mut Intake, &Resource, &[u8], u64, &mut Taken) -> Result<(), Malformed>;
+
 pub fn metrics(intake: &mut Intake, request: &[u8], now_ns: u64) -> Result<Taken, Malformed> {
-    let mut taken = Taken::default();
-    each_item(intake, request, &mut |intake, resource, item| {
-        metric(intake, resource, item, now_ns, &mut taken)
-    })?;
-    Ok(taken)
+    each_item(intake, request, now_ns, metric)
 }
 
 pub fn logs(intake: &mut Intake, request: &[u8], now_ns: u64) -> Result<Taken, Malformed> {
-    let mut taken = Taken::default();
-    each_item(intake, request, &mut |intake, resource, item| {
-        record(intake, resource, item, now_ns, &mut taken)
-    })?;
-    Ok(taken)
+    each_item(intake, request, now_ns, record)
 }
 
 pub fn traces(intake: &mut Intake, request: &[u8], now_ns: u64) -> Result<Taken, Malformed> {
-    let mut taken = Taken::default();
-    each_item(intake, request, &mut |intake, resource, item| {
-        span(intake, resource, item, now_ns, &mut taken)
-    })?;
-    Ok(taken)
+    each_item(intake, request, now_ns, span)
 }
 
 /// Every metric, record or span with its resource: the three requests are built alike.
 fn each_item(
     intake: &mut Intake,
     request: &[u8],
-    take: &mut impl FnMut(&mut Intake, &Resource, &[u8]) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
+    now_ns: u64,
+    read: Read,
+) -> Result<Taken, Malformed> {
+    let mut taken = Taken::default();
     let mut fields = Fields::of(request);
     while let Some((number, value)) = fields.next()? {
         if number != 1 {
@@ -94,12 +87,12 @@ fn each_item(
             let mut items = Fields::of(value.bytes()?);
             while let Some((number, value)) = items.next()? {
                 if number == 2 {
-                    take(intake, &resource, value.bytes()?)?;
+                    read(intake, &resource, value.bytes()?, now_ns, &mut taken)?;
                 }
             }
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
 fn resource(intake: &Intake, group: &[u8]) -> Result<Resource, Malformed> {
