@@ -104,16 +104,17 @@ class Rig:
 
     # The faults of the demo, with the advice that agents give for them ---------------------------
 
-    def crash_engine(self) -> None:
-        """Kills the engine in the middle of trading."""
+    def crash_engine(self, **words: Any) -> None:
+        """Kills the engine in the middle of trading; `words` are what the advice says otherwise."""
         self.stack.kill("engine")
         self.run(0.2)
-        self.advise(
-            agent="agent-cpu",
-            fault="process.crashed",
-            culprit="engine",
-            workflow="restart-with-warm-up",
-        )
+        usual = {
+            "agent": "agent-cpu",
+            "fault": "process.crashed",
+            "culprit": "engine",
+            "workflow": "restart-with-warm-up",
+        }
+        self.advise(**usual | words)
 
     def freeze_primary(self) -> None:
         """Freezes the primary venue."""

@@ -25,15 +25,7 @@ def time_to_act(count: int) -> float:
     rig = Rig()
     rig.run(3)
     flood(rig, count)
-    rig.stack.kill("engine")
-    rig.run(0.2)
-    rig.advise(
-        agent="agent-cpu",
-        fault="process.crashed",
-        culprit="engine",
-        workflow="restart-with-warm-up",
-        severity="critical",
-    )
+    rig.crash_engine(severity="critical")
     began_ns = rig.stack.now_ns
     while "Restart" not in rig.acts():
         rig.run(0.1)

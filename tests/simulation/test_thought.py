@@ -29,14 +29,7 @@ def test_other_incidents_heal_while_a_model_thinks() -> None:
         rig.advise(agent="agent-io", fault="disk.slow", culprit="agent-http")
         rig.run(1)
         assert len(thinker.waiting) == 1
-        rig.stack.kill("engine")
-        rig.run(0.2)
-        rig.advise(
-            agent="agent-cpu",
-            fault="process.crashed",
-            culprit="engine",
-            workflow="restart-with-warm-up",
-        )
+        rig.crash_engine()
         rig.run(8)
         assert rig.acts() == ["Restart"]
         assert rig.cases[1].incident.state is IncidentState.RESOLVED
@@ -112,15 +105,7 @@ def test_agreement_makes_an_unsure_expert_sure_enough() -> None:
     with ModelServer("good") as server:
         rig, _ = thinking_rig(server)
         rig.run(3)
-        rig.stack.kill("engine")
-        rig.run(0.2)
-        rig.advise(
-            agent="agent-cpu",
-            fault="process.hung",
-            culprit="engine",
-            workflow="restart-with-warm-up",
-            confidence=0.5,
-        )
+        rig.crash_engine(fault="process.hung", confidence=0.5)
         rig.run(10)
         assert rig.acts() == ["Restart"]
         (answered,) = rig.ledger.records("thought.answered")
@@ -133,15 +118,7 @@ def test_yes_man_cannot_carry_a_wild_guess() -> None:
     with ModelServer("good") as server:
         rig, _ = thinking_rig(server)
         rig.run(3)
-        rig.stack.kill("engine")
-        rig.run(0.2)
-        rig.advise(
-            agent="agent-cpu",
-            fault="process.hung",
-            culprit="engine",
-            workflow="restart-with-warm-up",
-            confidence=0.4,
-        )
+        rig.crash_engine(fault="process.hung", confidence=0.4)
         rig.run(10)
         assert rig.acts() == []
         assert rig.case.reason == "CONFIDENCE_LOW"
