@@ -156,24 +156,8 @@ def _lost(agent: str, heard_ns: int, settings: LoopSettings, now_ns: int) -> Dia
         onset_ns=heard_ns,
         detected_ns=now_ns,
     )
-    return Diagnosis(
-        agent="healing",
-        domain="execution",
-        severity="medium",
-        hypotheses=(
-            Hypothesis(
-                fault_class="agent.lost",
-                culprit=agent,
-                confidence=0.95,
-                evidence=(f"agent_heartbeat_age_seconds@{agent}",),
-                rule="heartbeat",
-            ),
-        ),
-        proposals=(Proposal(workflow="restart-with-warm-up", target=agent, confidence=0.95),),
-        symptoms=(symptom,),
-        reasoner="heartbeat@1",
-        made_ns=now_ns,
-    )
+    proposal = Proposal(workflow="restart-with-warm-up", target=agent, confidence=0.95)
+    return _own(symptom, "agent.lost", 0.95, "heartbeat", (proposal,))
 
 
 def unreliable(agent: str, now_ns: int) -> Diagnosis:
@@ -190,21 +174,32 @@ def unreliable(agent: str, now_ns: int) -> Diagnosis:
         onset_ns=now_ns,
         detected_ns=now_ns,
     )
+    return _own(symptom, "agent.unreliable", 0.9, "agent_supervisor", ())
+
+
+def _own(
+    symptom: Symptom,
+    fault_class: str,
+    confidence: float,
+    rule: str,
+    proposals: tuple[Proposal, ...],
+) -> Diagnosis:
+    """What the plane itself says of the agent that the symptom is about."""
     return Diagnosis(
         agent="healing",
         domain="execution",
         severity="medium",
         hypotheses=(
             Hypothesis(
-                fault_class="agent.unreliable",
-                culprit=agent,
-                confidence=0.9,
-                evidence=(f"agent_disabled@{agent}",),
-                rule="agent_supervisor",
+                fault_class=fault_class,
+                culprit=symptom.entity,
+                confidence=confidence,
+                evidence=(f"{symptom.metric}@{symptom.entity}",),
+                rule=rule,
             ),
         ),
-        proposals=(),
+        proposals=proposals,
         symptoms=(symptom,),
-        reasoner="agent_supervisor@1",
-        made_ns=now_ns,
+        reasoner=f"{rule}@1",
+        made_ns=symptom.detected_ns,
     )
